@@ -1,0 +1,56 @@
+"""Bytes on their way into a blobstore: from memory, from a file, or written by a function."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Buffers:
+    """Bytes in memory, in one or more pieces that are not copied together."""
+
+    pieces: Sequence[bytes | bytearray | memoryview]
+
+    @property
+    def size(self) -> int:
+        return sum(memoryview(piece).nbytes for piece in self.pieces)
+
+    def write_to(self, file: BinaryIO) -> None:
+        for piece in self.pieces:
+            file.write(piece)
+
+    def to_bytes(self) -> bytes:
+        return b"".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """The bytes of a file, which is read and left where it is."""
+
+    path: Path
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def write_to(self, file: BinaryIO) -> None:
+        with self.path.open("rb") as source:
+            shutil.copyfileobj(source, file, 1 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Bytes that a function writes to the file it is given."""
+
+    write: Callable[[BinaryIO], None]
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def write_to(self, file: BinaryIO) -> None:
+        self.write(file)

@@ -1,0 +1,148 @@
+"""Every error the library raises, grouped by what a caller would do about it.
+
+::
+
+    ProvenanceError
+    ├── ConfigError                   mend the configuration
+    ├── UsageError                    mend the call or the function
+    │   ├── HashingError              an argument or result has no deterministic encoding
+    │   ├── SerializationError        no serializer takes the value, or bytes cannot be read back
+    │   ├── InvalidIdError            what was given as an id cannot be one
+    │   ├── InvalidLabelsError        labels are not a string or a JSON object
+    │   ├── InvalidInputsError        a hook returned the wrong shape, or an argument is not accepted
+    │   ├── CompositeError            a composite function returned no dict of named members
+    │   ├── ArchiveError              what should be archived is not a readable file
+    │   ├── ImpureFunctionError       a function changed its inputs
+    │   └── MutatedArtifactValueError the value behind a proxy was changed
+    ├── NotFoundError                 look in another repo, or compute it again
+    │   ├── ArtifactNotFoundError
+    │   ├── SetNotFoundError
+    │   └── BlobNotFoundError
+    └── StorageError                  repair, free or reach the storage, then run again
+        ├── PermissionDeniedError     the configuration forbids the operation on this store
+        ├── DuplicateKeyError         ``on_duplicate_key: raise`` met a key that exists
+        ├── BlobCorruptError          stored bytes differ from their digest
+        ├── CollisionError            ``check_collision`` met other bytes under the same key
+        ├── RepoUnavailableError      the database cannot be opened, reached or written
+        └── SchemaVersionError        the database was written by a library this one cannot follow
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ArchiveError",
+    "ArtifactNotFoundError",
+    "BlobCorruptError",
+    "BlobNotFoundError",
+    "CollisionError",
+    "CompositeError",
+    "ConfigError",
+    "DuplicateKeyError",
+    "HashingError",
+    "ImpureFunctionError",
+    "InvalidIdError",
+    "InvalidInputsError",
+    "InvalidLabelsError",
+    "MutatedArtifactValueError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ProvenanceError",
+    "RepoUnavailableError",
+    "SchemaVersionError",
+    "SerializationError",
+    "SetNotFoundError",
+    "StorageError",
+    "UsageError",
+]
+
+
+class ProvenanceError(Exception):
+    """Base of every error raised by this library."""
+
+
+class ConfigError(ProvenanceError):
+    """The configuration is wrong; the message names the key path, what was expected and the nearest valid name."""
+
+
+class UsageError(ProvenanceError):
+    """A call, a decorated function or one of its values does not fit; change the code."""
+
+
+class HashingError(UsageError, TypeError):
+    """A value has no deterministic encoding; the message names the path to the part that has none."""
+
+
+class SerializationError(UsageError):
+    """A value could not be turned into bytes, or bytes could not be turned back into a value."""
+
+
+class InvalidIdError(UsageError, ValueError):
+    """A string that was given as an id cannot be one."""
+
+
+class InvalidLabelsError(UsageError, ValueError):
+    """Labels must be a string or a JSON object."""
+
+
+class InvalidInputsError(UsageError, ValueError):
+    """Inputs returned by a hook, or given to a decorated function, have the wrong shape."""
+
+
+class CompositeError(UsageError, TypeError):
+    """A function with ``returns_composite=True`` returned something else than a dict with string keys."""
+
+
+class ArchiveError(UsageError):
+    """What should be archived is missing, a folder, or cannot be read."""
+
+
+class ImpureFunctionError(UsageError):
+    """A function changed its inputs, so its result cannot be keyed by them."""
+
+
+class MutatedArtifactValueError(UsageError):
+    """The value behind a proxy no longer is the value its artifact records."""
+
+
+class NotFoundError(ProvenanceError, LookupError):
+    """Nothing is stored under what was asked for."""
+
+
+class ArtifactNotFoundError(NotFoundError):
+    """No artifact with this id is in the repo."""
+
+
+class SetNotFoundError(NotFoundError):
+    """No artifact set with this id or these labels is in the repo."""
+
+
+class BlobNotFoundError(NotFoundError):
+    """The bytes of a value or of a call's inputs are not in the blobstore."""
+
+
+class StorageError(ProvenanceError):
+    """A repo or blobstore could not do what was asked of it."""
+
+
+class PermissionDeniedError(StorageError):
+    """The configuration forbids this operation on the store (``read``, ``write`` or ``delete`` is false)."""
+
+
+class DuplicateKeyError(StorageError):
+    """A key exists already and the store is configured to refuse that."""
+
+
+class BlobCorruptError(StorageError):
+    """Stored bytes no longer have the digest they are addressed by."""
+
+
+class CollisionError(StorageError):
+    """A key exists already with other content."""
+
+
+class RepoUnavailableError(StorageError):
+    """The database behind a repo cannot be opened, reached or written."""
+
+
+class SchemaVersionError(StorageError):
+    """The database schema is newer than this library can read or write."""

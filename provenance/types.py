@@ -1,0 +1,242 @@
+"""The words of the library as types: ids, plain records, and the contracts between its layers.
+
+Everything here is data or a Protocol. A record is what is stored; an
+:class:`~provenance.artifacts.artifact.Artifact` is a record bound to the repo it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Literal, NewType, Protocol, TypeAlias, runtime_checkable
+
+ArtifactId = NewType("ArtifactId", str)
+"""Content key of a call: 64 hex digits."""
+ValueId = NewType("ValueId", str)
+"""Value hash of a result: 64 hex digits, for an archived file perhaps followed by its extension."""
+RecipeKey = NewType("RecipeKey", str)
+"""Key of a call known before its lazy inputs are: 64 hex digits."""
+BlobKey = NewType("BlobKey", str)
+"""Digest of stored bytes: 64 hex digits, perhaps followed by a file extension."""
+SetId = NewType("SetId", str)
+"""Digest of the sorted member ids of an artifact set: 64 hex digits."""
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+Version: TypeAlias = int | str
+Kargs: TypeAlias = dict[str, object]
+OnDuplicateKey: TypeAlias = Literal["skip", "overwrite", "check_collision", "raise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What identifies a value: its digest, and what stands for it inside a container's encoding.
+
+    Attributes
+    ----------
+    digest : str
+        The value hash, 64 hex digits.
+    encoding : bytes
+        ``C(v)`` of the canonical encoding: the encoding itself when it is short, else ``b"H"`` and the
+        32 bytes of the digest.
+    """
+
+    digest: str
+    encoding: bytes
+
+
+@runtime_checkable
+class CarriesArtifact(Protocol):
+    """A stand-in for a value that knows the value's encoding without having the value."""
+
+    def __provenance_encoding__(self) -> bytes:
+        """``C(v)`` of the value this object stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What may be done with a repo or blobstore.
+
+    ``read_through_write`` lets a chain copy into this member what it found further down.
+    """
+
+    read: bool = True
+    write: bool = True
+    read_through_write: bool = True
+    delete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Where stored bytes lie: their key and their size in bytes."""
+
+    key: BlobKey
+    size: int
+
+
+class Payload(Protocol):
+    """Bytes on their way into a blobstore."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes in all when they are in memory already, else None."""
+
+    def write_to(self, file: BinaryIO) -> None:
+        """Write all bytes; may be called more than once."""
+
+
+class BlobStore(Protocol):
+    """Stored bytes addressed by their BLAKE3 digest.
+
+    Every ``get`` and ``local_path`` returns verified bytes or raises.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def permissions(self) -> Permissions: ...
+    def __contains__(self, key: object) -> bool: ...
+    def get(self, key: BlobKey) -> bytes:
+        """The bytes of `key`; `BlobNotFoundError` or `BlobCorruptError` if there are none to trust."""
+
+    def local_path(self, key: BlobKey) -> Path | None:
+        """A verified local file with the bytes of `key` that is never written again, or None where
+        the store has no local files."""
+
+    def put(self, data: Payload | bytes, *, extension: str = "") -> BlobRef:
+        """Store bytes without clobbering; the key is their digest followed by `extension`."""
+
+    def delete(self, key: BlobKey) -> None: ...
+    def ids(self) -> Iterator[BlobKey]: ...
+
+
+InputKind: TypeAlias = Literal["input", "result", "call"]
+"""How one artifact refers to another: as an argument, from inside its value, or as a nested call."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputEdge:
+    """One reference from an artifact to another.
+
+    `path` is the place of the reference, as in ``kargs['model'].steps[0]``; for a nested call it is empty.
+    """
+
+    path: str
+    artifact_id: ArtifactId
+    kind: InputKind = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Seconds one call spent: hashing its inputs, computing, hashing the value, storing it."""
+
+    hash: float = 0.0
+    compute: float = 0.0
+    value_hash: float = 0.0
+    store: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """Facts about one process: `info` is a JSON object (host, argv, git ref ...)."""
+
+    id: str
+    info: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRecord:
+    """The row of one artifact. A record read from a repo has `sequence` and `computed_at` set."""
+
+    id: ArtifactId
+    value_id: ValueId
+    value_encoding: bytes
+    name: str
+    version: Version
+    fn_module: str
+    fn_name: str
+    hash_scheme: int
+    serializer: str
+    run_id: str
+    composite: bool = False
+    load_kwargs: Mapping[str, object] = field(default_factory=dict)
+    dump_kwargs: Mapping[str, object] = field(default_factory=dict)
+    value_type: str = ""
+    value_callable: bool = False
+    value_blob: BlobRef | None = None
+    value_inline: bytes | None = None
+    inputs_blob: BlobRef | None = None
+    inputs_inline: bytes | None = None
+    input_hashes: Mapping[str, str] = field(default_factory=dict)
+    inputs_json: JSON = None
+    custom_fields: Mapping[str, JSON] = field(default_factory=dict)
+    durations: Durations = Durations()
+    edges: tuple[InputEdge, ...] = ()
+    recipe: RecipeKey | None = None
+    code_id: str | None = None
+    computed_at: datetime | None = None
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A computed call that is about to be stored: the record without its bytes, and the bytes.
+
+    A payload of None leaves what the record says (its value already lies in the store).
+    """
+
+    record: ArtifactRecord
+    run: RunRecord
+    value: Payload | None
+    inputs: Payload | None
+    value_extension: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRecord:
+    """An immutable set of artifact ids, with the labels it was last saved or loaded under."""
+
+    id: SetId
+    artifact_ids: frozenset[ArtifactId]
+    labels: Mapping[str, JSON] | None = None
+    created_at: datetime | None = None
+
+
+class Repo(Protocol):
+    """What the engine needs of a repo: records by key in batches, and one way to store a call.
+
+    The public methods (``get_by_id``, ``put`` ...) are built on these by `provenance.repos.base`.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def permissions(self) -> Permissions: ...
+    def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """The stored records among `ids`."""
+
+    def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """The stored records among those that `keys` led to."""
+
+    def has_value(self, record: ArtifactRecord) -> bool:
+        """Whether the bytes of the record's value are there (not whether they are sound)."""
+
+    def save(self, draft: Draft) -> ArtifactRecord:
+        """Store blobs, then the row; returns the stored record, which is the winner's if another was first."""
+
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Record further recipe keys that led to stored artifacts."""
+
+    def load_value(self, record: ArtifactRecord) -> object:
+        """Read, verify and deserialise the value."""
+
+    def load_inputs(self, record: ArtifactRecord) -> object:
+        """Read, verify and deserialise the inputs of the call."""
+
+    def find_set(self, set_id: SetId) -> SetRecord | None: ...
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """The set that was last saved under labels containing `labels`."""
+
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store the set and, when it has labels, append to their history."""
