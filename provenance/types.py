@@ -234,6 +234,9 @@ class Repo(Protocol):
     def load_inputs(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the inputs of the call."""
 
+    def find_run(self, run_id: str) -> RunRecord | None:
+        """The facts recorded about one process."""
+
     def find_set(self, set_id: SetId) -> SetRecord | None: ...
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """The set that was last saved under labels containing `labels`."""
