@@ -1,0 +1,220 @@
+"""Proxies: stand in for a value everywhere, carry its artifact, and load the value when it is first used."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from wrapt import BaseObjectProxy
+
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.restore import find_artifact, reading_repo
+from provenance.hashing import fingerprint
+from provenance.types import ArtifactId, Repo
+
+
+class ArtifactReference:
+    """An artifact by id, looked up when it is first asked for."""
+
+    __slots__ = ("_artifact", "_near", "_repo_name", "id")
+
+    def __init__(self, artifact_id: ArtifactId, near: Repo | None, repo_name: str | None) -> None:
+        self.id = artifact_id
+        self._near = near
+        self._repo_name = repo_name
+        self._artifact: Artifact | None = None
+
+    def resolve(self) -> Artifact:
+        """Look the artifact up, once; threads that race find the same one."""
+        if self._artifact is None:
+            self._artifact = find_artifact(self.id, self._near, self._repo_name)
+        return self._artifact
+
+
+class ArtifactProxy(BaseObjectProxy):  # type: ignore[misc]  # wrapt's base is untyped
+    """Behaves as the value it stands for and carries its artifact.
+
+    A proxy pickles as its artifact's id, hashes (`provenance.hash`) as its value, and loads the value at most
+    once, when it is first used. ``type(proxy)``, ``id(proxy)``, ``callable(proxy)`` and `is_proxy` do not load
+    it. ``copy.copy`` and ``copy.deepcopy`` give a copy of the plain value, and so do in-place operators such as
+    ``proxy += 1``: what is changed no longer is the artifact's value.
+    """
+
+    __provenance_proxy__ = True
+
+    def __init__(self, source: Artifact | ArtifactReference, load: Callable[[], object] | None) -> None:
+        super().__init__(None)
+        self._self_source = source
+        self._self_load = load
+        self._self_transform: Callable[[Any], object] | None = None
+        self._self_lock = threading.RLock()
+        self._self_loaded = False
+
+    def __wrapped_factory__(self) -> object:
+        """Mark the proxy as lazy for wrapt, which calls `__wrapped_get__` in its place."""
+        return self.__wrapped_get__()
+
+    def __wrapped_get__(self) -> object:
+        with self._self_lock:
+            if not self._self_loaded:
+                load = self._self_load
+                self.__wrapped__ = self.artifact.value if load is None else load()
+                self._self_load = None
+                self._self_loaded = True
+            return self.__wrapped__
+
+    @property
+    def artifact(self) -> Artifact:
+        """The record of the call that gave the value."""
+        source = self._self_source
+        return source if isinstance(source, Artifact) else source.resolve()
+
+    @property
+    def artifact_id(self) -> ArtifactId:
+        """The artifact's id; known without any look-up."""
+        return self._self_source.id  # type: ignore[no-any-return]
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the value is in memory."""
+        return self._self_loaded  # type: ignore[no-any-return]
+
+    def transform_value(self, fn: Callable[[Any], object]) -> ArtifactProxy:
+        """Return a proxy of ``fn(value)`` that carries the same artifact.
+
+        Use it to give the value another form while its lineage is kept. It hashes as the new value and pickles
+        as the id with `fn`.
+        """
+        transformed = proxy_class(callable_value=False)(self._self_source, lambda: fn(plain_value(self)))
+        previous = self._self_transform
+        transformed._self_transform = fn if previous is None else _Composed(previous, fn)
+        return transformed
+
+    def __provenance_encoding__(self) -> bytes:
+        if self._self_transform is not None:
+            return fingerprint(plain_value(self)).encoding
+        return self.artifact.record.value_encoding
+
+    def __reduce__(self) -> tuple[object, ...]:
+        source = self._self_source
+        is_reference = isinstance(source, ArtifactReference)
+        if not is_reference and not source.is_stored:
+            return _plain, (plain_value(self),)
+        repo_name = None if is_reference else source.repo.name
+        is_callable = issubclass(type(self), CallableArtifactProxy)
+        return restore_proxy, (source.id, repo_name, is_callable, self._self_transform)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[object, ...]:
+        return self.__reduce__()
+
+    def __copy__(self) -> object:
+        return copy.copy(plain_value(self))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> object:
+        return copy.deepcopy(plain_value(self), memo)
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return "provenance.ArtifactProxy", self.__provenance_encoding__().hex()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: object, **kwargs: Any) -> object:
+        kwargs = {key: _plain_tuple(item) for key, item in kwargs.items()}
+        return getattr(ufunc, method)(*_plain_tuple(inputs), **kwargs)
+
+    def __fspath__(self) -> str | bytes:
+        return os.fspath(plain_value(self))  # type: ignore[call-overload,no-any-return]
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(plain_value(self))  # type: ignore[call-overload,no-any-return]
+
+    def __repr__(self) -> str:
+        return f"<ArtifactProxy {self.artifact_id[:12]} {plain_value(self)!r}>"
+
+
+class CallableArtifactProxy(ArtifactProxy):
+    """Proxy of a value that can be called."""
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        return plain_value(self)(*args, **kwargs)  # type: ignore[operator]
+
+
+def _in_place(name: str) -> Callable[[ArtifactProxy, object], object]:
+    function = getattr(operator, name)
+
+    def operate(self: ArtifactProxy, other: object) -> object:
+        return function(plain_value(self), other)
+
+    return operate
+
+
+for _name in "iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ior ixor".split():
+    setattr(ArtifactProxy, f"__{_name}__", _in_place(_name))
+
+
+class _Composed:
+    """Two functions, one after the other; picklable where they are."""
+
+    __slots__ = ("first", "second")
+
+    def __init__(self, first: Callable[[Any], object], second: Callable[[Any], object]) -> None:
+        self.first = first
+        self.second = second
+
+    def __call__(self, value: object) -> object:
+        return self.second(self.first(value))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _Composed, (self.first, self.second)
+
+
+def plain_value(obj: object) -> object:
+    """The value of a proxy, loaded if need be; any other object itself."""
+    # By type: isinstance() would ask a lazy object of any kind for its class, which loads it.
+    return obj.__wrapped__ if issubclass(type(obj), ArtifactProxy) else obj  # type: ignore[attr-defined]
+
+
+def _plain_tuple(value: object) -> Any:
+    return tuple(map(plain_value, value)) if type(value) is tuple else plain_value(value)
+
+
+def _plain(value: object) -> object:
+    return value
+
+
+def proxy_class(*, callable_value: bool) -> type[ArtifactProxy]:
+    """The class for proxies of values that can, or cannot, be called."""
+    return CallableArtifactProxy if callable_value else ArtifactProxy
+
+
+def lazy_proxy(artifact: Artifact, load: Callable[[], object] | None = None) -> ArtifactProxy:
+    """A proxy that loads the artifact's value, or calls `load`, when it is first used."""
+    kind = CallableArtifactProxy if artifact.record.value_callable else ArtifactProxy
+    return kind(artifact, load)
+
+
+def holding_proxy(artifact: Artifact, value: object) -> ArtifactProxy:
+    """A proxy of a value that is in memory already."""
+    proxy = lazy_proxy(artifact)
+    proxy._self_loaded = True
+    proxy.__wrapped__ = value
+    return proxy
+
+
+def reference_proxy(artifact_id: ArtifactId, *, callable_value: bool = False) -> ArtifactProxy:
+    """A proxy that knows an id only; its artifact is looked up when it is first asked for."""
+    return restore_proxy(artifact_id, None, callable_value, None)
+
+
+def restore_proxy(
+    artifact_id: ArtifactId,
+    repo_name: str | None,
+    callable_value: bool,  # noqa: FBT001  positional in pickles
+    transform: Callable[[Any], object] | None,
+) -> ArtifactProxy:
+    """Unpickle a proxy from its artifact's id; nothing is looked up until it is used."""
+    reference = ArtifactReference(artifact_id, reading_repo(), repo_name)
+    proxy = proxy_class(callable_value=callable_value)(reference, None)
+    return proxy if transform is None else proxy.transform_value(transform)
