@@ -25,6 +25,9 @@
         ├── CollisionError            ``check_collision`` met other bytes under the same key
         ├── RepoUnavailableError      the database cannot be opened, reached or written
         └── SchemaVersionError        the database was written by a library this one cannot follow
+
+A result that was computed but could not be recorded is no error: the caller gets the plain value and the warning
+`UnrecordedResultWarning`.
 """
 
 from __future__ import annotations
@@ -52,6 +55,7 @@ __all__ = [
     "SerializationError",
     "SetNotFoundError",
     "StorageError",
+    "UnrecordedResultWarning",
     "UsageError",
 ]
 
@@ -146,3 +150,7 @@ class RepoUnavailableError(StorageError):
 
 class SchemaVersionError(StorageError):
     """The database schema is newer than this library can read or write."""
+
+
+class UnrecordedResultWarning(UserWarning):
+    """A computed result was returned as a plain value because it could not be recorded; the message says why."""

@@ -111,6 +111,9 @@ class BlobStore(Protocol):
     def ids(self) -> Iterator[BlobKey]: ...
 
 
+INPUTS_SERIALIZER = "joblib"
+"""Serializer of the inputs of every call."""
+
 InputKind: TypeAlias = Literal["input", "result", "call"]
 """How one artifact refers to another: as an argument, from inside its value, or as a nested call."""
 

@@ -1,0 +1,54 @@
+"""What runs a decorated call. The names exported here are the interface for plugins.
+
+A plugin gives its own ``_provenance_wrapper`` to the decorator: it gets the function and its checked `Options`, builds
+a `FunctionSpec`, binds and hashes calls with it, and runs them with `run_bound` where and when it wants.
+"""
+
+from provenance._util.containers import map_leaves
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value, reference_proxy
+from provenance.engine.decorators import provenance_wrapper
+from provenance.engine.execute import run_bound
+from provenance.engine.frames import current_frame
+from provenance.engine.inputs import Digests, Inputs, resolve_inputs
+from provenance.engine.key import artifact_id, member_id, member_recipe, recipe_from_digests, recipe_of_call
+from provenance.engine.options import Options
+from provenance.engine.run import current_run
+from provenance.engine.spec import FunctionSpec, spec_of
+from provenance.hashing import digest_of, fingerprint
+from provenance.repos.capture import is_capturing, note_ids, note_use
+from provenance.state import default_repo, known_repos, resolve_repo, settings
+
+__all__ = [
+    "Artifact",
+    "ArtifactProxy",
+    "Digests",
+    "FunctionSpec",
+    "Inputs",
+    "Options",
+    "artifact_id",
+    "current_frame",
+    "current_run",
+    "default_repo",
+    "digest_of",
+    "fingerprint",
+    "holding_proxy",
+    "is_capturing",
+    "known_repos",
+    "lazy_proxy",
+    "map_leaves",
+    "member_id",
+    "member_recipe",
+    "note_ids",
+    "note_use",
+    "plain_value",
+    "provenance_wrapper",
+    "recipe_from_digests",
+    "recipe_of_call",
+    "reference_proxy",
+    "resolve_inputs",
+    "resolve_repo",
+    "run_bound",
+    "settings",
+    "spec_of",
+]

@@ -1,0 +1,107 @@
+"""Bind a call's arguments to parameter names by a function compiled once per decorated function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from provenance.types import Kargs
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    """How arguments become names and names become arguments again.
+
+    Attributes
+    ----------
+    bind : callable
+        Takes the arguments of a call and returns ``(kargs, varargs)`` with defaults applied; extra keywords lie
+        flat in ``kargs``. Raises ``TypeError`` as the function itself would.
+    positional : tuple of str
+        Parameters that can be given by position.
+    named : frozenset of str
+        All parameters with a name of their own.
+    defaults : dict
+        Default values by parameter.
+    var_positional, var_keyword : str or None
+        Names of ``*args`` and ``**kwargs``.
+    """
+
+    bind: Callable[..., tuple[Kargs, tuple[object, ...]]]
+    positional: tuple[str, ...]
+    named: frozenset[str]
+    defaults: dict[str, object]
+    var_positional: str | None
+    var_keyword: str | None
+
+    def arguments(self, kargs: Kargs, varargs: tuple[object, ...]) -> tuple[list[object], Kargs]:
+        """Positional and keyword arguments that call the function with these inputs."""
+        args = [kargs[name] for name in self.positional]
+        args.extend(varargs)
+        return args, {name: value for name, value in kargs.items() if name not in self.positional}
+
+
+def compile_binder(fn: Callable[..., Any]) -> Binder:
+    """Compile the binder of a function from its signature."""
+    parameters = list(inspect.signature(fn).parameters.values())
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
+    double_star = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    return Binder(
+        bind=_compile(getattr(fn, "__name__", "function"), parameters, named, star, double_star, defaults),
+        positional=tuple(p.name for p in named if p.kind in _POSITIONAL),
+        named=frozenset(p.name for p in named),
+        defaults=defaults,
+        var_positional=star,
+        var_keyword=double_star,
+    )
+
+
+def _compile(  # noqa: PLR0913  the parts of one signature
+    fn_name: str,
+    parameters: list[inspect.Parameter],
+    named: list[inspect.Parameter],
+    star: str | None,
+    double_star: str | None,
+    defaults: dict[str, object],
+) -> Callable[..., tuple[Kargs, tuple[object, ...]]]:
+    name = fn_name if fn_name.isidentifier() else "function"
+    items = [f"{p.name!r}: {p.name}" for p in named] + ([f"**{double_star}"] if double_star else [])
+    guard = ""
+    hidden = [p.name for p in named if p.kind is p.POSITIONAL_ONLY]
+    if hidden and double_star:
+        # f(a, /, **kw) may be called with a keyword a as well, but inputs have one value per name.
+        guard = f"    if not {double_star}.keys().isdisjoint({hidden!r}): __refuse({name!r}, {hidden!r})\n"
+    source = f"def {name}({_parameter_list(parameters)}):\n{guard}    return {{{', '.join(items)}}}, {star or '()'}\n"
+    namespace: dict[str, Any] = {f"__default_{key}": value for key, value in defaults.items()}
+    namespace["__refuse"] = _refuse_hidden
+    exec(source, namespace)  # noqa: S102  the source holds parameter names only
+    bind: Callable[..., tuple[Kargs, tuple[object, ...]]] = namespace[name]
+    return bind
+
+
+def _parameter_list(parameters: list[inspect.Parameter]) -> str:
+    parts: list[str] = []
+    previous = None
+    for p in parameters:
+        if previous is p.POSITIONAL_ONLY and p.kind is not p.POSITIONAL_ONLY:
+            parts.append("/")
+        if p.kind is p.KEYWORD_ONLY and previous not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
+            parts.append("*")
+        stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        default = f"=__default_{p.name}" if p.default is not p.empty else ""
+        parts.append(f"{stars}{p.name}{default}")
+        previous = p.kind
+    if previous is inspect.Parameter.POSITIONAL_ONLY:
+        parts.append("/")
+    return ", ".join(parts)
+
+
+def _refuse_hidden(fn_name: str, hidden: list[str]) -> None:
+    msg = f"{fn_name}() takes {', '.join(hidden)} by position only; a keyword of that name cannot be recorded beside it"
+    raise TypeError(msg)

@@ -1,0 +1,96 @@
+"""One call on its way through the engine: what it was given, what it reads and writes, and its keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+
+from provenance import state
+from provenance.engine import key
+from provenance.engine.frames import Frame, current_frame
+from provenance.engine.inputs import Inputs, resolve_inputs
+from provenance.engine.mutation import refuse_mutated
+from provenance.engine.spec import FunctionSpec
+from provenance.types import ArtifactId, ArtifactRecord, Kargs, RecipeKey, Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A bound call with everything that was read from the process's state for it.
+
+    Attributes
+    ----------
+    spec : FunctionSpec
+        The decorated function.
+    repo : Repo
+        Where the call is looked up and stored.
+    use_cache, read_only : bool
+        Settings in force for this call.
+    kargs, varargs : dict, tuple
+        Bound arguments as the caller gave them.
+    inputs : Inputs
+        What is hashed and recorded of them.
+    id : ArtifactId
+        Content key.
+    hash_seconds : float
+        How long hashing took.
+    outer : Frame or None
+        The body this call was made from.
+    recipe : RecipeKey or None
+        The recipe key a scheduler knew the call by; None for a call made directly.
+    """
+
+    spec: FunctionSpec
+    repo: Repo
+    use_cache: bool
+    read_only: bool
+    kargs: Kargs
+    varargs: tuple[object, ...]
+    inputs: Inputs
+    id: ArtifactId
+    hash_seconds: float
+    outer: Frame | None
+    recipe: RecipeKey | None = None
+
+
+def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recipe: RecipeKey | None = None) -> Call:
+    """Read the state once, hash the inputs and find the content key.
+
+    Raises
+    ------
+    HashingError, InvalidInputsError
+        The inputs cannot be hashed.
+    MutatedArtifactValueError
+        Mutation checks are on and the value of a proxy among the inputs was changed.
+    """
+    settings = state.settings()
+    options = spec.options
+    repo = state.default_repo() if options.repo is None else state.resolve_repo(options.repo)
+    outer = current_frame()
+    started = perf_counter()
+    inputs = resolve_inputs(spec, kargs, varargs, outer.carried if outer is not None else None)
+    if settings.check_mutations and inputs.carriers:
+        refuse_mutated(spec, inputs.carriers)
+    return Call(
+        spec,
+        repo,
+        settings.use_cache if options.use_cache is None else options.use_cache,
+        settings.read_only if options.read_only is None else options.read_only,
+        kargs,
+        varargs,
+        inputs,
+        key.artifact_id(spec, inputs.digests),
+        perf_counter() - started,
+        outer,
+        recipe,
+    )
+
+
+def look_up(call: Call) -> ArtifactRecord | None:
+    """The stored record of the call, if there is one to reuse."""
+    if not call.use_cache:
+        return None
+    record = call.repo.find_records((call.id,)).get(call.id)
+    if record is None or not call.repo.has_value(record):
+        return None
+    return record

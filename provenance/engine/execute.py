@@ -1,0 +1,127 @@
+"""One eager call: look it up, else compute it, record it, and hand out a proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import perf_counter
+from typing import Any, cast
+
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value
+from provenance.artifacts.unwrapping import unwrap_each
+from provenance.engine.call import Call, look_up, prepare
+from provenance.engine.frames import Frame, entered
+from provenance.engine.mutation import refuse_impure
+from provenance.engine.record import Computed, record_result
+from provenance.engine.spec import FunctionSpec
+from provenance.errors import BlobCorruptError, BlobNotFoundError, ImpureFunctionError
+from provenance.repos.capture import note_use
+from provenance.types import ArtifactRecord, Kargs, RecipeKey
+
+
+def run(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
+    """Call a decorated function: the stored result if there is one, else a computed and recorded one."""
+    kargs, varargs = spec.bind(args, kwargs)
+    return run_bound(spec, kargs, varargs)
+
+
+def run_bound(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recipe: RecipeKey | None = None) -> object:
+    """`run` with bound arguments; `recipe` is the recipe key they were planned under."""
+    call = prepare(spec, kargs, varargs, recipe)
+    record = look_up(call)
+    return _compute(call) if record is None else _deliver_hit(call, record)
+
+
+async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
+    """`run` for a coroutine function."""
+    kargs, varargs = spec.bind(args, kwargs)
+    call = prepare(spec, kargs, varargs)
+    record = look_up(call)
+    if record is not None:
+        return _deliver_hit(call, record)
+    body = _Body(call)
+    with entered(body.frame):
+        value = await cast("Awaitable[object]", body.call())
+    return _finish(body, value)
+
+
+class _Body:
+    """The function body of one call: what it gets, and how long it runs."""
+
+    __slots__ = ("call_record", "frame", "kargs", "started", "varargs")
+
+    def __init__(self, call: Call) -> None:
+        self.call_record = call
+        self.frame = Frame()
+        self.kargs, self.varargs = _body_arguments(call, self.frame)
+        self.started = perf_counter()
+
+    def call(self) -> Any:
+        return self.call_record.spec.call(self.kargs, self.varargs)
+
+
+def _body_arguments(call: Call, frame: Frame) -> tuple[Kargs, tuple[object, ...]]:
+    """The arguments as the body gets them: plain, unless it asked for proxies."""
+    if call.spec.options.pass_proxies:
+        return dict(call.kargs), call.varargs
+    if not call.inputs.carriers and call.spec.has_plain_inputs:
+        return dict(call.kargs), call.varargs
+
+    def value_of(proxy: object) -> object:
+        return frame.plain(cast("ArtifactProxy", proxy))
+
+    kargs = {name: unwrap_each(value, value_of) for name, value in call.kargs.items()}
+    return kargs, tuple(unwrap_each(value, value_of) for value in call.varargs)
+
+
+def _compute(call: Call) -> object:
+    body = _Body(call)
+    with entered(body.frame):
+        value = body.call()
+    return _finish(body, value)
+
+
+def _finish(body: _Body, value: object) -> object:
+    call = body.call_record
+    seconds = perf_counter() - body.started
+    try:
+        refuse_impure(call, body.kargs, body.varargs)
+    except ImpureFunctionError:
+        _forget_nested(body.frame)
+        raise
+    computed = Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls))
+    result = record_result(call, computed)
+    if isinstance(result, Artifact):
+        _note(call, result)
+        return holding_proxy(result, computed.value) if not result.composite else result.proxy()
+    return result
+
+
+def _forget_nested(frame: Frame) -> None:
+    """Remove what nested calls stored under inputs that this body may have changed before calling them."""
+    carried = {proxy.artifact_id for proxy in frame.carried.values()}
+    for artifact in frame.calls:
+        if artifact.is_stored and carried.intersection(artifact.input_artifact_ids):
+            cast("Any", artifact.repo).delete(artifact.id)
+
+
+def _deliver_hit(call: Call, record: ArtifactRecord) -> object:
+    artifact = Artifact(record, call.repo)
+    _note(call, artifact)
+    if record.value_blob is None:
+        return lazy_proxy(artifact)
+    return lazy_proxy(artifact, lambda: _load_or_recompute(call, artifact))
+
+
+def _load_or_recompute(call: Call, artifact: Artifact) -> object:
+    """The stored value; computed again, and thereby repaired, where its bytes are missing or damaged."""
+    try:
+        return artifact.value
+    except (BlobNotFoundError, BlobCorruptError):
+        return plain_value(_compute(call))
+
+
+def _note(call: Call, artifact: Artifact) -> None:
+    note_use(artifact)
+    if call.outer is not None:
+        call.outer.calls.append(artifact)

@@ -1,0 +1,128 @@
+"""The options of the decorator, checked once when a function is decorated."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from provenance.errors import UsageError
+from provenance.types import JSON, Repo, Version
+
+InputsDict: TypeAlias = dict[str, Any]
+"""``{'kargs': {...}, 'varargs': (...)}``."""
+InputsFn: TypeAlias = Callable[[InputsDict], InputsDict]
+PerKey: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the decorator was told; the fields are its parameters, checked and normalised."""
+
+    version: Version = 0
+    repo: Repo | str | None = None
+    name: str | None = None
+    merge_defaults: bool | tuple[str, ...] = False
+    ignore: frozenset[str] = frozenset()
+    remove: frozenset[str] = frozenset()
+    input_hash_fn: InputsFn | None = None
+    input_process_fn: InputsFn | None = None
+    archive_file: bool = False
+    delete_original_file: bool = False
+    preserve_file_ext: bool = False
+    returns_composite: bool = False
+    custom_fields: Mapping[str, JSON] = field(default_factory=dict)
+    serializer: str | PerKey | None = None
+    load_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    dump_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    use_cache: bool | None = None
+    read_only: bool | None = None
+    pass_proxies: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.version, bool) or not isinstance(self.version, int | str):
+            _refuse("version", self.version, "an int or a str")
+        if self.name is not None and not (isinstance(self.name, str) and self.name):
+            _refuse("name", self.name, "a non-empty str")
+        for option in ("input_hash_fn", "input_process_fn"):
+            value = getattr(self, option)
+            if value is not None and not callable(value):
+                _refuse(option, value, "a function")
+        if self.serializer is not None and not isinstance(self.serializer, str) and not self.returns_composite:
+            _refuse("serializer", self.serializer, "a name; a dict by key needs returns_composite=True")
+        if self.archive_file and self.returns_composite:
+            _refuse("archive_file", value=True, expected="False together with returns_composite=True")
+        if (self.delete_original_file or self.preserve_file_ext) and not self.archive_file:
+            msg = "delete_original_file and preserve_file_ext go with archive_file=True"
+            raise UsageError(msg)
+
+
+def normalize_options(  # noqa: PLR0913  the decorator's parameters
+    *,
+    ignore: Collection[str] | None,
+    remove: Collection[str] | None,
+    merge_defaults: bool | Collection[str] | None,
+    custom_fields: Mapping[str, JSON] | None,
+    tags: Collection[str] | None,
+    load_kwargs: Mapping[str, Any] | None,
+    dump_kwargs: Mapping[str, Any] | None,
+    **others: Any,
+) -> Options:
+    """Build `Options` from the decorator's parameters as a caller writes them.
+
+    Raises
+    ------
+    UsageError
+        An option has a value it cannot have.
+    """
+    return Options(
+        ignore=_names("ignore", ignore),
+        remove=_names("remove", remove),
+        merge_defaults=_merge_names(merge_defaults),
+        custom_fields=_custom_fields(custom_fields, tags),
+        load_kwargs=dict(load_kwargs or {}),
+        dump_kwargs=dict(dump_kwargs or {}),
+        **others,
+    )
+
+
+def _names(option: str, names: Collection[str] | None) -> frozenset[str]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names or ()):
+        _refuse(option, names, "a list, tuple or set of parameter names")
+    return frozenset(names or ())
+
+
+def _merge_names(merge_defaults: bool | Collection[str] | None) -> bool | tuple[str, ...]:
+    if merge_defaults is None or isinstance(merge_defaults, bool):
+        return bool(merge_defaults)
+    return tuple(sorted(_names("merge_defaults", merge_defaults)))
+
+
+def _custom_fields(custom_fields: Mapping[str, JSON] | None, tags: Collection[str] | None) -> dict[str, JSON]:
+    fields = dict(custom_fields or {})
+    if tags is not None:
+        fields["tags"] = sorted(_names("tags", tags))
+    return normalize_custom_fields(fields)
+
+
+def normalize_custom_fields(fields: Mapping[str, JSON] | None) -> dict[str, JSON]:
+    """Custom fields as a JSON object of their own.
+
+    Raises
+    ------
+    UsageError
+        They are none; NaN and infinities are not JSON.
+    """
+    fields = dict(fields or {})
+    try:
+        normalized: dict[str, JSON] = json.loads(json.dumps(fields, allow_nan=False, sort_keys=True))
+    except (TypeError, ValueError) as error:
+        msg = f"custom_fields must be a JSON object: {error}"
+        raise UsageError(msg) from error
+    return normalized
+
+
+def _refuse(option: str, value: object, expected: str) -> None:
+    msg = f"{option}={value!r:.80} does not fit; expected {expected}"
+    raise UsageError(msg)

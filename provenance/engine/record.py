@@ -1,0 +1,199 @@
+"""Record a computed call: describe the value, store the bytes, then the row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.ids import is_proxy
+from provenance.artifacts.proxy import holding_proxy
+from provenance.engine import key
+from provenance.engine.call import Call
+from provenance.engine.preview import preview_inputs
+from provenance.engine.run import current_run
+from provenance.engine.unrecorded import pack_inputs, report_unrecorded
+from provenance.engine.values import DescribedValue, Encoding, describe_file, describe_value, edges_to, pack_value
+from provenance.errors import UsageError
+from provenance.hashing import SCHEME
+from provenance.types import ArtifactId, ArtifactRecord, Draft, Durations, InputEdge, Payload
+from provenance._util.containers import map_leaves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What a body returned, how long it took in seconds, and the decorated functions it called."""
+
+    value: object
+    seconds: float
+    calls: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a value is recorded as: the call's result itself, or a named part of it."""
+
+    id: ArtifactId
+    name: str
+    encoding: Encoding
+    composite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Everything about one computed call that its result, and each member of it, is recorded with."""
+
+    call: Call
+    computed: Computed
+    inputs_payload: Payload
+    edges: tuple[InputEdge, ...]
+
+    def store(self, target: Target, described: DescribedValue, value_hash_seconds: float) -> Artifact:
+        """Store one value with its row; what another process stored first under the id is returned instead."""
+        started = perf_counter()
+        packed = pack_value(described, target.encoding)
+        unstored = self.record(target, described, Durations(value_hash=value_hash_seconds))
+        record = replace(
+            unstored,
+            serializer=packed.serializer,
+            load_kwargs=packed.load_kwargs,
+            dump_kwargs=packed.dump_kwargs,
+            value_blob=packed.blob,
+            value_inline=packed.inline,
+            durations=replace(unstored.durations, store=perf_counter() - started),
+        )
+        draft = Draft(
+            record=record,
+            run=current_run(),
+            value=packed.payload,
+            inputs=self.inputs_payload,
+            value_extension=described.extension,
+        )
+        return Artifact(self.call.repo.save(draft), self.call.repo)
+
+    def record(self, target: Target, described: DescribedValue, durations: Durations) -> ArtifactRecord:
+        """The row of one value, without its bytes."""
+        call, spec = self.call, self.call.spec
+        inputs = call.inputs
+        return ArtifactRecord(
+            id=target.id,
+            value_id=described.value_id,
+            value_encoding=described.encoding,
+            name=target.name,
+            version=spec.options.version,
+            fn_module=spec.module,
+            fn_name=spec.qualname,
+            hash_scheme=SCHEME,
+            serializer=target.encoding.serializer or "",
+            run_id=current_run().id,
+            composite=target.composite,
+            value_type=described.type_name,
+            value_callable=callable(described.value),
+            input_hashes=inputs.digests.by_path(),
+            inputs_json=preview_inputs(inputs.kargs, inputs.varargs),
+            custom_fields=spec.options.custom_fields,
+            durations=replace(durations, hash=call.hash_seconds, compute=self.computed.seconds),
+            edges=self.edges + described.edges,
+            recipe=_recipe(call, target),
+            code_id=spec.code_id,
+        )
+
+
+def record_result(call: Call, computed: Computed) -> object:
+    """Record a result and return its proxy; the plain value where it cannot be recorded.
+
+    Raises
+    ------
+    CompositeError, ArchiveError
+        The function did not return what its options promise.
+    """
+    from provenance.engine.composite import check_members, store_composite  # noqa: PLC0415  builds on this module
+
+    options = call.spec.options
+    if options.returns_composite:
+        check_members(call.spec, computed.value)
+    file = describe_file(computed.value, preserve_extension=options.preserve_file_ext) if options.archive_file else None
+    if call.read_only or not call.repo.permissions.write:
+        return _unstored(call, computed, file)
+    try:
+        recorder = Recorder(call, computed, pack_inputs(call.inputs), _edges(call, computed))
+        if options.returns_composite:
+            return store_composite(recorder)
+        return _store_single(recorder, file)
+    except UsageError as error:
+        return report_unrecorded(call.spec, computed.value, error)
+    except Exception as error:  # noqa: BLE001  a computed value is returned whatever the store does
+        return report_unrecorded(call.spec, computed.value, error)
+
+
+def _store_single(recorder: Recorder, file: DescribedValue | None) -> object:
+    call = recorder.call
+    started = perf_counter()
+    described = file or describe_value(recorder.computed.value, call.repo)
+    seconds = perf_counter() - started
+    artifact = recorder.store(_target(call, described), described, seconds)
+    if file is not None:
+        return _deliver_file(call, artifact, file)
+    if artifact.value_id != described.value_id:
+        return artifact.proxy()
+    return holding_proxy(artifact, described.value)
+
+
+def _deliver_file(call: Call, artifact: Artifact, file: DescribedValue) -> object:
+    from provenance.engine.archive import remove_original  # noqa: PLC0415  builds on this module
+
+    if call.spec.options.delete_original_file and file.file is not None:
+        remove_original(file.file.path, artifact)
+    return artifact.proxy()
+
+
+def _target(call: Call, described: DescribedValue) -> Target:
+    options = call.spec.options
+    serializer = options.serializer if isinstance(options.serializer, str) else None
+    encoding = Encoding(serializer=serializer, load_kwargs=options.load_kwargs, dump_kwargs=options.dump_kwargs)
+    return Target(id=result_id(call, described), name=call.spec.name, encoding=encoding)
+
+
+def result_id(call: Call, described: DescribedValue) -> ArtifactId:
+    """The id the call's result is stored under."""
+    return call.id if call.use_cache else key.uncached_id(call.id, described.value_id)
+
+
+def _recipe(call: Call, target: Target) -> key.RecipeKey | None:
+    if not call.use_cache:
+        return None
+    recipe = call.recipe or key.recipe_of_call(call.spec, call.inputs)
+    if recipe is None or target.id == call.id:
+        return recipe
+    return key.member_recipe(recipe, target.name.removeprefix(f"{call.spec.name}_"))
+
+
+def _unstored(call: Call, computed: Computed, file: DescribedValue | None) -> object:
+    """A proxy of a result that is kept out of the repo; its artifact says so."""
+    try:
+        described = file or describe_value(computed.value, call.repo)
+    except UsageError as error:
+        return report_unrecorded(call.spec, computed.value, error)
+    recorder = Recorder(call, computed, pack_inputs(call.inputs), _edges(call, computed))
+    record = recorder.record(_target(call, described), described, Durations())
+    return holding_proxy(Artifact(record, call.repo), described.value)
+
+
+def _edges(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
+    calls = dict.fromkeys(artifact.id for artifact in computed.calls if artifact.is_stored)
+    return (
+        *edges_to(call.inputs.carriers, "input"),
+        *edges_to(list(_unhashed_proxies(call)), "input"),
+        *(InputEdge("", artifact_id, "call") for artifact_id in calls),
+    )
+
+
+def _unhashed_proxies(call: Call) -> Iterable[tuple[str, object]]:
+    """Proxies in arguments that are recorded but not hashed."""
+    hashed = dict(call.inputs.raw.named)
+    for name, value in call.inputs.kargs.items():
+        if name not in hashed:
+            found: list[object] = []
+            map_leaves(value, is_proxy, lambda proxy, found=found: found.append(proxy) or proxy)
+            yield from ((f"kargs[{name!r}]", proxy) for proxy in found)

@@ -1,0 +1,167 @@
+"""A decorated function: the function, its options, and what is derived from both once."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from provenance.engine.bind import Binder, compile_binder
+from provenance.engine.options import Options
+from provenance.errors import UsageError
+from provenance.hashing import digest_of
+from provenance.types import Kargs
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionSpec:
+    """A function with its validated options.
+
+    Pickles as a reference where the function can be imported by name, else by value.
+    """
+
+    fn: Callable[..., Any]
+    options: Options
+
+    def __post_init__(self) -> None:
+        refuse_generators(self.fn)
+        if self.options.name is None and not hasattr(self.fn, "__qualname__"):
+            msg = f"{self.fn!r:.80} has no name of its own to be keyed by; pass name="
+            raise UsageError(msg)
+        known = self.binder.named | {self.binder.var_positional, self.binder.var_keyword}
+        if self.binder.var_keyword is None:
+            for option in ("ignore", "remove"):
+                unknown = sorted(getattr(self.options, option) - known)
+                if unknown:
+                    msg = f"{option} names {unknown!r}, but {self.label} has only {sorted(filter(None, known))}"
+                    raise UsageError(msg)
+        for name in self.merged_names:
+            if not isinstance(self.binder.defaults.get(name), dict):
+                msg = f"merge_defaults names {name!r}, but {self.label} has no such parameter with a dict as default"
+                raise UsageError(msg)
+
+    @cached_property
+    def binder(self) -> Binder:
+        """Turns arguments into inputs."""
+        return compile_binder(self.fn)
+
+    @cached_property
+    def name(self) -> str:
+        """The artifact name."""
+        return self.options.name or str(getattr(self.fn, "__name__", type(self.fn).__name__))
+
+    @cached_property
+    def module(self) -> str:
+        """Module of the function."""
+        return str(getattr(self.fn, "__module__", ""))
+
+    @cached_property
+    def qualname(self) -> str:
+        """Qualified name of the function inside its module."""
+        return str(getattr(self.fn, "__qualname__", self.name))
+
+    @cached_property
+    def label(self) -> str:
+        """How messages name the function."""
+        return f"{self.module}.{self.qualname}"
+
+    @cached_property
+    def identity(self) -> tuple[object, ...]:
+        """What keys are made of besides inputs: the given name alone, else module and qualified name; and version."""
+        given = self.options.name
+        if given is not None:
+            return "name", given, self.options.version
+        if "<lambda>" in self.qualname:
+            # All lambdas of a scope share their qualified name; the code tells them apart.
+            return "lambda", self.module, self.qualname, self.code_id, self.options.version
+        return "function", self.module, self.qualname, self.options.version
+
+    @cached_property
+    def merged_names(self) -> tuple[str, ...]:
+        """Parameters whose given dict is merged over the default one."""
+        chosen = self.options.merge_defaults
+        if chosen is True:
+            return tuple(name for name, value in self.binder.defaults.items() if isinstance(value, dict))
+        return chosen or ()
+
+    @cached_property
+    def dropped(self) -> frozenset[str]:
+        """Parameters that are neither hashed nor recorded."""
+        return self.options.remove
+
+    @cached_property
+    def unhashed(self) -> frozenset[str]:
+        """Parameters that are not hashed."""
+        return self.options.ignore | self.options.remove
+
+    @cached_property
+    def has_plain_inputs(self) -> bool:
+        """Whether every bound argument is hashed and recorded as it is: nothing to drop, process or rewrite."""
+        options = self.options
+        return not (options.ignore or options.remove or options.input_process_fn or options.input_hash_fn)
+
+    @cached_property
+    def paths(self) -> dict[str, str]:
+        """How messages and records name each parameter."""
+        return {name: f"kargs[{name!r}]" for name in self.binder.named}
+
+    @cached_property
+    def code_id(self) -> str | None:
+        """Digest of the function's byte code, constants and names: tells whether the code changed between calls."""
+        code = getattr(inspect.unwrap(self.fn), "__code__", None)
+        return None if code is None else digest_of("code", _code_parts(code))
+
+    def bind(self, args: tuple[object, ...], kwargs: Kargs) -> tuple[Kargs, tuple[object, ...]]:
+        """Inputs of a call: defaults applied, dicts merged over their defaults where asked for."""
+        kargs, varargs = self.binder.bind(*args, **kwargs)
+        for name in self.merged_names:
+            given = kargs[name]
+            if isinstance(given, dict):
+                kargs[name] = {**self.binder.defaults[name], **given}  # type: ignore[dict-item]
+        return kargs, varargs
+
+    def call(self, kargs: Kargs, varargs: tuple[object, ...]) -> Any:
+        """Call the function with these inputs."""
+        args, keywords = self.binder.arguments(kargs, varargs)
+        return self.fn(*args, **keywords)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if self.module != "__main__" and _lookup(self.module, self.qualname) is self:
+            return _lookup, (self.module, self.qualname)
+        return FunctionSpec, (self.fn, self.options)
+
+
+def refuse_generators(fn: object) -> None:
+    """Refuse functions whose results are used up by reading them."""
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        name = getattr(fn, "__qualname__", repr(fn))
+        msg = (
+            f"{name} is a generator function: its result is used up by reading it, so it cannot be stored; "
+            "return a list, or decorate a function that does"
+        )
+        raise UsageError(msg)
+
+
+def spec_of(obj: object) -> FunctionSpec | None:
+    """The spec behind a decorated function, None for anything else."""
+    spec = getattr(obj, "__provenance_spec__", None)
+    return spec if isinstance(spec, FunctionSpec) else None
+
+
+def _lookup(module: str, qualname: str) -> FunctionSpec | None:
+    found: object = sys.modules.get(module)
+    if found is None:
+        found = __import__(module, fromlist=["_"])
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return spec_of(found)
+
+
+def _code_parts(code: Any) -> tuple[object, ...]:
+    constants = tuple(
+        _code_parts(constant) if hasattr(constant, "co_code") else repr(constant) for constant in code.co_consts
+    )
+    return code.co_code, constants, code.co_names

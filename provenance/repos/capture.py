@@ -1,0 +1,157 @@
+"""Capture the artifacts that a block of code uses as a set."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from inspect import iscoroutinefunction
+from typing import Any
+
+from provenance import state
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.labels import Labels, normalize_labels
+from provenance.artifacts.sets import ArtifactSet
+from provenance.types import ArtifactId, ArtifactRecord
+
+_captures: ContextVar[tuple[set[ArtifactId], ...]] = ContextVar("provenance_captures", default=())
+
+
+class CapturedSet(list[ArtifactSet]):
+    """What `capture_set` yields: a list that holds the set once the block is over."""
+
+    @property
+    def artifact_set(self) -> ArtifactSet | None:
+        """The captured set; None while the block runs, or if it raised."""
+        return self[0] if self else None
+
+
+def note_use(artifact: Artifact) -> None:
+    """Count an artifact as used by every capture around the running code."""
+    for captured in _captures.get():
+        if artifact.is_stored:
+            captured.add(artifact.id)
+
+
+def note_ids(artifact_ids: Iterable[ArtifactId]) -> None:
+    """Count stored artifacts as used by every capture around the running code."""
+    for captured in _captures.get():
+        captured.update(artifact_ids)
+
+
+def is_capturing() -> bool:
+    """Whether any capture is around the running code."""
+    return bool(_captures.get())
+
+
+@contextmanager
+def capture_set(
+    labels: Labels | None = None, initial_set: ArtifactSet | Iterable[object] | None = None
+) -> Iterator[CapturedSet]:
+    """Capture every artifact used inside a ``with`` block as an artifact set.
+
+    Counted are the results of all decorated functions called in the block's context, computed or reused and
+    whatever repo they use, with the calls nested in them and the members of composites; and what `load_proxy`
+    and `load_artifact` return. The set is the same whether the results were computed or reused. It is saved in
+    the default repo when the block ends; if the block raises, nothing is saved. A capture inside another one
+    counts for both. Code in ``asyncio`` tasks and ``asyncio.to_thread`` is seen; a thread started by other
+    means has a context of its own.
+
+    Parameters
+    ----------
+    labels : str or mapping, optional
+        Labels of the set; a string means ``{'name': string}``.
+    initial_set : ArtifactSet or iterable, optional
+        Members the set has from the start.
+
+    Yields
+    ------
+    CapturedSet
+        A list that holds the `ArtifactSet` after the block: ``captured[0]`` or ``captured.artifact_set``.
+
+    Raises
+    ------
+    InvalidLabelsError
+        The labels are not JSON; raised before the block runs.
+    """
+    normalized = normalize_labels(labels)
+    initial = frozenset() if initial_set is None else ArtifactSet(initial_set).artifact_ids
+    used: set[ArtifactId] = set()
+    result = CapturedSet()
+    token = _captures.set((*_captures.get(), used))
+    try:
+        yield result
+    finally:
+        _captures.reset(token)
+    result.append(ArtifactSet(initial | with_parts(frozenset(used)), normalized).put())
+
+
+def provenance_set(
+    set_labels: Labels | None = None,
+    initial_set: ArtifactSet | Iterable[object] | None = None,
+    set_labels_fn: Callable[..., Labels] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a function so that calling it returns the set of the artifacts it used.
+
+    Parameters
+    ----------
+    set_labels : str or mapping, optional
+        Labels of the set; a string means ``{'name': string}``.
+    initial_set : ArtifactSet or iterable, optional
+        Members the set has from the start.
+    set_labels_fn : callable, optional
+        Gets the arguments of each call and returns the labels of its set; used in place of `set_labels`.
+
+    Returns
+    -------
+    callable
+        A decorator. The decorated function returns an `ArtifactSet`; what the function itself returned is
+        dropped. A coroutine function stays one.
+    """
+
+    def labels_for(args: tuple[object, ...], kwargs: dict[str, object]) -> Labels | None:
+        return set_labels if set_labels_fn is None else set_labels_fn(*args, **kwargs)
+
+    def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(fn)
+        def captured(*args: object, **kwargs: object) -> ArtifactSet:
+            with capture_set(labels_for(args, kwargs), initial_set) as result:
+                fn(*args, **kwargs)
+            return result[0]
+
+        @functools.wraps(fn)
+        async def captured_async(*args: object, **kwargs: object) -> ArtifactSet:
+            with capture_set(labels_for(args, kwargs), initial_set) as result:
+                await fn(*args, **kwargs)
+            return result[0]
+
+        return captured_async if iscoroutinefunction(fn) else captured
+
+    return decorate
+
+
+def with_parts(artifact_ids: frozenset[ArtifactId]) -> frozenset[ArtifactId]:
+    """These artifacts, the calls nested in them, and the members of composites, at any depth."""
+    found: set[ArtifactId] = set()
+    fresh: set[ArtifactId] = set(artifact_ids)
+    while fresh:
+        found |= fresh
+        fresh = {part for record in _records(fresh) for part in _parts(record)} - found
+    return frozenset(found)
+
+
+def _parts(record: ArtifactRecord) -> Iterator[ArtifactId]:
+    for edge in record.edges:
+        if edge.kind == "call" or (record.composite and edge.kind == "result"):
+            yield edge.artifact_id
+
+
+def _records(artifact_ids: set[ArtifactId]) -> list[ArtifactRecord]:
+    records: dict[ArtifactId, ArtifactRecord] = {}
+    for repo in state.known_repos():
+        missing = artifact_ids.difference(records)
+        if not missing:
+            break
+        records.update(repo.find_records(missing))
+    return list(records.values())
