@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+COPY_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Buffers:
@@ -39,7 +41,22 @@ class FileContent:
 
     def write_to(self, file: BinaryIO) -> None:
         with self.path.open("rb") as source:
-            shutil.copyfileobj(source, file, 1 << 20)
+            shutil.copyfileobj(source, file, COPY_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """The bytes of an open file that may have no name any more; they are gone when it is closed."""
+
+    file: BinaryIO
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def write_to(self, file: BinaryIO) -> None:
+        self.file.seek(0)
+        shutil.copyfileobj(self.file, file, COPY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""Files that appear under their name complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from pathlib import Path
+
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.EACCES})
+OWNER_READS = 0o400
+OWNER_ONLY = 0o700
+
+
+def create_temporary(folder: Path) -> tuple[int, Path]:
+    """Create a new file in `folder`, which is created too, and return its open descriptor and its path.
+
+    The file cannot be opened for writing a second time, so what is published from it stays as it was written.
+    """
+    path = folder / f"{os.getpid()}-{os.urandom(8).hex()}"
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        return os.open(path, flags, OWNER_READS), path
+    except FileNotFoundError:
+        folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        return os.open(path, flags, OWNER_READS), path
+
+
+def publish(temporary: Path, target: Path) -> bool:
+    """Give a finished temporary file of the same filesystem its final name, unless the name is taken.
+
+    Returns
+    -------
+    bool
+        False if `target` exists already; both are then left as they are.
+    """
+    try:
+        try:
+            _move_without_clobbering(temporary, target)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(target), OWNER_ONLY, exist_ok=True)
+            _move_without_clobbering(temporary, target)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _move_without_clobbering(temporary: Path, target: Path) -> None:
+    try:
+        os.link(temporary, target)
+    except OSError as exc:
+        if exc.errno not in _NO_HARD_LINKS:
+            raise
+        # Two writers can pass this check at once. Both publish the same bytes, as the name is their digest.
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "exists already", str(target)) from exc
+        temporary.rename(target)
+    else:
+        temporary.unlink()
+
+
+def discard(path: Path) -> None:
+    """Remove a file that may be gone already."""
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power failure, where the system can do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as exc:
+        if exc.errno in _NO_FOLDER_SYNC:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as exc:
+        if exc.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path, older_than: float) -> None:
+    """Remove the files in `folder` that were not written for `older_than` seconds.
+
+    Errors are ignored: another process may be sweeping too, and what stays is swept another time.
+    """
+    limit = time.time() - older_than
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < limit:
+                    os.unlink(entry.path)

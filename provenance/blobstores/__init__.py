@@ -1,0 +1,9 @@
+"""Stored bytes addressed by their BLAKE3 digest: in memory, on disk, at any fsspec URL, and in chains of these."""
+
+from __future__ import annotations
+
+from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.disk import DiskStore
+from provenance.blobstores.memory import MemoryStore
+
+__all__ = ["DiskStore", "MemoryStore", "StoreBase", "StoreOptions"]

@@ -1,0 +1,312 @@
+"""Files in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack, get_args
+
+from blake3 import blake3
+
+from provenance._util.atomic import OWNER_ONLY, create_temporary, discard, publish, sweep, sync_folder
+from provenance._util.payload import Buffers
+from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
+from provenance.blobstores.keys import digest_of, is_key
+from provenance.blobstores.storage_errors import storage_failure
+from provenance.blobstores.verified import VerifiedFiles, Verify
+from provenance.blobstores.writer import HashingFile, hash_file
+from provenance.errors import ConfigError, ProvenanceError, StorageError
+from provenance.types import BlobKey, BlobRef, Payload
+
+_SHARD = 2
+_SMALL_BYTES = 1 << 20
+_ONE_DAY = 24 * 3600.0
+_NO_RESERVING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV})
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A finished temporary file."""
+
+    path: Path
+    digest: str
+    length: int
+
+
+class DiskStore(StoreBase):
+    """Keep bytes as files under a folder, by the first digits of their digests: ``ab/cdef...``.
+
+    Threads and processes of one or several hosts can share the folder. A file appears complete or not at all, is
+    read-only, and is never written again. Damaged files are moved to ``damaged/`` in the folder.
+
+    Parameters
+    ----------
+    cachedir : path
+        The folder, or a link to it; it is created, readable by its owner only, when the store may be written.
+    durable : bool
+        Whether bytes survive a power failure once `put` returns (``fsync``), which takes some milliseconds.
+    verify : {"once", "always", "never"}
+        Whether bytes are verified each time they are read, or once by each process as long as the file's times do
+        not change, or not at all.
+    **options
+        See `StoreBase`.
+
+    Raises
+    ------
+    ConfigError
+        An option has a value it cannot have.
+    StorageError
+        The folder cannot be created.
+    """
+
+    def __init__(
+        self,
+        cachedir: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        durable: bool = False,
+        verify: Verify = "once",
+        **options: Unpack[StoreOptions],
+    ) -> None:
+        folder = Path(cachedir).expanduser().absolute()
+        super().__init__(str(folder) if name is None else name, **options)
+        if verify not in get_args(Verify):
+            choices = ", ".join(repr(choice) for choice in get_args(Verify))
+            msg = f"verify of blobstore {self._name!r} must be one of {choices}, got {verify!r}"
+            raise ConfigError(msg)
+        self.cachedir = folder
+        self._temporary = folder / "tmp"
+        self._damaged = folder / "damaged"
+        self._durable = durable
+        self._verify: Verify = verify
+        self._verified = VerifiedFiles()
+        if self._permissions.write:
+            self._open()
+
+    def _open(self) -> None:
+        try:
+            self.cachedir.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise self._failure("create its folder", exc) from exc
+        sweep(self._temporary, _ONE_DAY)
+
+    def path_of(self, key: BlobKey) -> Path:
+        """Where the file of `key` is, or would be."""
+        return self.cachedir / key[:_SHARD] / key[_SHARD:]
+
+    # ---- reading
+
+    def _has(self, key: BlobKey) -> bool:
+        try:
+            return self.path_of(key).is_file()
+        except OSError as exc:
+            raise self._failure(f"look for {key}", exc) from exc
+
+    def _get(self, key: BlobKey) -> bytes:
+        with self._opened(key) as descriptor:
+            stat = os.fstat(descriptor)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read()
+            if not self._trusts(key, stat):
+                self._judge(key, stat, blake3(data).hexdigest())
+            return data
+
+    def _local_path(self, key: BlobKey) -> Path:
+        path = self.path_of(key)
+        with contextlib.suppress(OSError):
+            if self._trusts(key, path.stat()):
+                return path
+        with self._opened(key) as descriptor:
+            stat = os.fstat(descriptor)
+            self._judge(key, stat, hash_file(descriptor))
+        return path
+
+    @contextlib.contextmanager
+    def _opened(self, key: BlobKey) -> Iterator[int]:
+        try:
+            descriptor = os.open(self.path_of(key), os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing(key) from None
+        except OSError as exc:
+            raise self._failure(f"read {key}", exc) from exc
+        try:
+            yield descriptor
+        except OSError as exc:
+            raise self._failure(f"read {key}", exc) from exc
+        finally:
+            os.close(descriptor)
+
+    def _trusts(self, key: BlobKey, stat: os.stat_result) -> bool:
+        return self._verify == "never" or (self._verify == "once" and self._verified.knows(key, stat))
+
+    def _judge(self, key: BlobKey, stat: os.stat_result, digest: str) -> None:
+        if digest == digest_of(key):
+            self._verified.remember(key, stat)
+            return
+        self._verified.forget(key)
+        place = str(self.path_of(key))
+        if self._permissions.write or self._permissions.delete:
+            place = f"{place}, moved to {self._set_aside(key, stat)}"
+        raise self._corrupt(key, place)
+
+    def _set_aside(self, key: BlobKey, stat: os.stat_result) -> Path:
+        """Move a damaged file away, so that its key is missing; unless another caller has replaced it meanwhile."""
+        path = self.path_of(key)
+        target = self._damaged / f"{key}-{os.urandom(4).hex()}"
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), stat):
+                self._damaged.mkdir(mode=OWNER_ONLY, exist_ok=True)
+                path.rename(target)
+        return target
+
+    # ---- writing
+
+    def _put(self, payload: Payload, extension: str) -> BlobRef:
+        if isinstance(payload, Buffers) and payload.size < _SMALL_BYTES:
+            data = payload.to_bytes()
+            key = BlobKey(blake3(data).hexdigest() + extension)
+            if self._on_duplicate_key == "skip" and self._holds(key, len(data)):
+                self._settle(key)
+                return BlobRef(key, len(data))
+            payload = Buffers((data,))
+        written = self._write(payload)
+        key = BlobKey(written.digest + extension)
+        try:
+            self._publish(written, key)
+            self._settle(key)
+        except OSError as exc:
+            raise self._failure(f"store {key}", exc) from exc
+        finally:
+            discard(written.path)
+        return BlobRef(key, written.length)
+
+    def _write(self, payload: Payload) -> _Written:
+        try:
+            descriptor, path = create_temporary(self._temporary)
+        except OSError as exc:
+            raise self._failure("create a file", exc) from exc
+        file = HashingFile(descriptor, lambda exc: self._failure("write", exc))
+        try:
+            self._reserve(descriptor, payload.size)
+            _fill(file, payload)
+            self._finish(descriptor, file.length)
+        except BaseException:
+            file.abandon()
+            discard(path)
+            raise
+        finally:
+            os.close(descriptor)
+        return _Written(path, file.digest, file.length)
+
+    def _reserve(self, descriptor: int, size: int | None) -> None:
+        """Claim the space of a large file at once: a full disk is noticed at the start, and writing is quicker."""
+        if size is None or size < _SMALL_BYTES or not hasattr(os, "posix_fallocate"):
+            return
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as exc:
+            if exc.errno not in _NO_RESERVING:
+                raise self._failure(f"reserve {size} bytes", exc) from exc
+
+    def _finish(self, descriptor: int, length: int) -> None:
+        try:
+            if os.fstat(descriptor).st_size != length:
+                os.ftruncate(descriptor, length)
+            if self._durable:
+                os.fsync(descriptor)
+        except OSError as exc:
+            raise self._failure("write", exc) from exc
+
+    def _publish(self, written: _Written, key: BlobKey) -> None:
+        target = self.path_of(key)
+        if self._on_duplicate_key == "overwrite":
+            _replace(written.path, target)
+        elif not publish(written.path, target):
+            if self._on_duplicate_key == "raise":
+                raise refuse_duplicate(key, self._name)
+            if self._on_duplicate_key == "check_collision":
+                if not _same_content(written.path, target):
+                    raise refuse_collision(key, self._name)
+            elif not self._holds(key, written.length):
+                self._report(key, f"{target}, replaced by sound bytes")
+                _replace(written.path, target)
+
+    def _holds(self, key: BlobKey, length: int) -> bool:
+        """Whether the file of `key` is there with sound bytes."""
+        try:
+            stat = self.path_of(key).stat()
+            if stat.st_size != length:
+                return False
+            if not self._trusts(key, stat):
+                with self._opened(key) as descriptor:
+                    if hash_file(descriptor) != digest_of(key):
+                        return False
+                self._verified.remember(key, stat)
+        except (OSError, ProvenanceError):
+            return False  # it is written again, which tells what is wrong if something is
+        return True
+
+    def _settle(self, key: BlobKey) -> None:
+        """Remember a file that is in its place; with `durable`, see to it that it stays there."""
+        path = self.path_of(key)
+        if self._durable:
+            sync_folder(path.parent)
+            sync_folder(self.cachedir)
+        with contextlib.suppress(FileNotFoundError):
+            self._verified.remember(key, path.stat())
+
+    # ---- the rest
+
+    def _delete(self, key: BlobKey) -> None:
+        self._verified.forget(key)
+        try:
+            discard(self.path_of(key))
+        except OSError as exc:
+            raise self._failure(f"delete {key}", exc) from exc
+
+    def _ids(self) -> Iterator[BlobKey]:
+        for shard in _names(self.cachedir):
+            if len(shard) == _SHARD:
+                for rest in _names(self.cachedir / shard):
+                    if is_key(shard + rest):
+                        yield BlobKey(shard + rest)
+
+    def _failure(self, doing: str, cause: OSError) -> StorageError:
+        return storage_failure(self._name, self.cachedir, doing, cause)
+
+
+def _fill(file: HashingFile, payload: Payload) -> None:
+    buffered = file.buffered()
+    try:
+        payload.write_to(buffered)
+    except OSError as exc:
+        msg = f"the bytes to store cannot be read: {type(exc).__name__}: {exc}; check where they come from"
+        raise StorageError(msg) from exc
+    buffered.flush()
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    target.parent.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    temporary.replace(target)
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    with one.open("rb") as a, other.open("rb") as b:
+        while True:
+            block = a.read(_SMALL_BYTES)
+            if block != b.read(_SMALL_BYTES):
+                return False
+            if not block:
+                return True
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

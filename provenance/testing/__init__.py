@@ -1,0 +1,1 @@
+"""Contract-test classes and strategies that the library's own backends pass and third-party ones can subclass."""
