@@ -6,29 +6,31 @@ import contextlib
 import errno
 import os
 import time
-from pathlib import Path
+from typing import TypeAlias
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.EACCES})
+StrPath: TypeAlias = str | os.PathLike[str]
+
 OWNER_READS = 0o400
 OWNER_ONLY = 0o700
+_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 
-def create_temporary(folder: Path) -> tuple[int, Path]:
+def create_temporary(folder: StrPath) -> tuple[int, str]:
     """Create a new file in `folder`, which is created too, and return its open descriptor and its path.
 
     The file cannot be opened for writing a second time, so what is published from it stays as it was written.
     """
-    path = folder / f"{os.getpid()}-{os.urandom(8).hex()}"
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    path = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
-        return os.open(path, flags, OWNER_READS), path
+        return os.open(path, _NEW, OWNER_READS), path
     except FileNotFoundError:
-        folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
-        return os.open(path, flags, OWNER_READS), path
+        os.makedirs(folder, OWNER_ONLY, exist_ok=True)
+        return os.open(path, _NEW, OWNER_READS), path
 
 
-def publish(temporary: Path, target: Path) -> bool:
+def publish(temporary: StrPath, target: StrPath) -> bool:
     """Give a finished temporary file of the same filesystem its final name, unless the name is taken.
 
     Returns
@@ -47,27 +49,27 @@ def publish(temporary: Path, target: Path) -> bool:
     return True
 
 
-def _move_without_clobbering(temporary: Path, target: Path) -> None:
+def _move_without_clobbering(temporary: StrPath, target: StrPath) -> None:
     try:
         os.link(temporary, target)
     except OSError as exc:
         if exc.errno not in _NO_HARD_LINKS:
             raise
         # Two writers can pass this check at once. Both publish the same bytes, as the name is their digest.
-        if target.exists():
-            raise FileExistsError(errno.EEXIST, "exists already", str(target)) from exc
-        temporary.rename(target)
+        if os.path.exists(target):
+            raise FileExistsError(errno.EEXIST, "exists already", os.fspath(target)) from exc
+        os.rename(temporary, target)
     else:
-        temporary.unlink()
+        os.unlink(temporary)
 
 
-def discard(path: Path) -> None:
+def discard(path: StrPath) -> None:
     """Remove a file that may be gone already."""
     with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+        os.unlink(path)
 
 
-def sync_folder(folder: Path) -> None:
+def sync_folder(folder: StrPath) -> None:
     """Make the names in `folder` survive a power failure, where the system can do that."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -84,7 +86,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(folder: Path, older_than: float) -> None:
+def sweep(folder: StrPath, older_than: float) -> None:
     """Remove the files in `folder` that were not written for `older_than` seconds.
 
     Errors are ignored: another process may be sweeping too, and what stays is swept another time.

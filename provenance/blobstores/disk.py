@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack, get_args
 
-from blake3 import blake3
-
 from provenance._util.atomic import OWNER_ONLY, create_temporary, discard, publish, sweep, sync_folder
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.digests import hash_bytes, hash_file
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
 from provenance.blobstores.storage_errors import storage_failure
 from provenance.blobstores.verified import VerifiedFiles, Verify
-from provenance.blobstores.writer import HashingFile, hash_file
+from provenance.blobstores.writer import HashingFile
 from provenance.errors import ConfigError, ProvenanceError, StorageError
 from provenance.types import BlobKey, BlobRef, Payload
 
 _SHARD = 2
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _SMALL_BYTES = 1 << 20
 _ONE_DAY = 24 * 3600.0
 _NO_RESERVING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV})
@@ -33,7 +33,7 @@ _NO_RESERVING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.E
 class _Written:
     """A finished temporary file."""
 
-    path: Path
+    path: str
     digest: str
     length: int
 
@@ -80,6 +80,7 @@ class DiskStore(StoreBase):
             msg = f"verify of blobstore {self._name!r} must be one of {choices}, got {verify!r}"
             raise ConfigError(msg)
         self.cachedir = folder
+        self._root = f"{folder}{os.sep}"
         self._temporary = folder / "tmp"
         self._damaged = folder / "damaged"
         self._durable = durable
@@ -97,49 +98,51 @@ class DiskStore(StoreBase):
 
     def path_of(self, key: BlobKey) -> Path:
         """Where the file of `key` is, or would be."""
-        return self.cachedir / key[:_SHARD] / key[_SHARD:]
+        return Path(self._file(key))
+
+    def _file(self, key: BlobKey) -> str:
+        return f"{self._root}{key[:_SHARD]}{os.sep}{key[_SHARD:]}"
 
     # ---- reading
 
     def _has(self, key: BlobKey) -> bool:
-        try:
-            return self.path_of(key).is_file()
-        except OSError as exc:
-            raise self._failure(f"look for {key}", exc) from exc
+        return os.path.isfile(self._file(key))
 
     def _get(self, key: BlobKey) -> bytes:
-        with self._opened(key) as descriptor:
+        descriptor = self._opened(key)
+        try:
             stat = os.fstat(descriptor)
-            with open(descriptor, "rb", closefd=False) as file:
-                data = file.read()
+            data = _read(descriptor, stat.st_size)
             if not self._trusts(key, stat):
-                self._judge(key, stat, blake3(data).hexdigest())
-            return data
-
-    def _local_path(self, key: BlobKey) -> Path:
-        path = self.path_of(key)
-        with contextlib.suppress(OSError):
-            if self._trusts(key, path.stat()):
-                return path
-        with self._opened(key) as descriptor:
-            stat = os.fstat(descriptor)
-            self._judge(key, stat, hash_file(descriptor))
-        return path
-
-    @contextlib.contextmanager
-    def _opened(self, key: BlobKey) -> Iterator[int]:
-        try:
-            descriptor = os.open(self.path_of(key), os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except (FileNotFoundError, NotADirectoryError):
-            raise self._missing(key) from None
-        except OSError as exc:
-            raise self._failure(f"read {key}", exc) from exc
-        try:
-            yield descriptor
+                self._judge(key, stat, hash_bytes(data))
         except OSError as exc:
             raise self._failure(f"read {key}", exc) from exc
         finally:
             os.close(descriptor)
+        return data
+
+    def _local_path(self, key: BlobKey) -> Path:
+        file = self._file(key)
+        with contextlib.suppress(OSError):
+            if self._trusts(key, os.stat(file)):
+                return Path(file)
+        descriptor = self._opened(key)
+        try:
+            stat = os.fstat(descriptor)
+            self._judge(key, stat, hash_file(descriptor))
+        except OSError as exc:
+            raise self._failure(f"read {key}", exc) from exc
+        finally:
+            os.close(descriptor)
+        return Path(file)
+
+    def _opened(self, key: BlobKey) -> int:
+        try:
+            return os.open(self._file(key), _READ)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing(key) from None
+        except OSError as exc:
+            raise self._failure(f"read {key}", exc) from exc
 
     def _trusts(self, key: BlobKey, stat: os.stat_result) -> bool:
         return self._verify == "never" or (self._verify == "once" and self._verified.knows(key, stat))
@@ -149,19 +152,19 @@ class DiskStore(StoreBase):
             self._verified.remember(key, stat)
             return
         self._verified.forget(key)
-        place = str(self.path_of(key))
+        place = self._file(key)
         if self._permissions.write or self._permissions.delete:
             place = f"{place}, moved to {self._set_aside(key, stat)}"
         raise self._corrupt(key, place)
 
     def _set_aside(self, key: BlobKey, stat: os.stat_result) -> Path:
         """Move a damaged file away, so that its key is missing; unless another caller has replaced it meanwhile."""
-        path = self.path_of(key)
+        path = self._file(key)
         target = self._damaged / f"{key}-{os.urandom(4).hex()}"
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), stat):
+            if os.path.samestat(os.stat(path), stat):
                 self._damaged.mkdir(mode=OWNER_ONLY, exist_ok=True)
-                path.rename(target)
+                os.rename(path, target)
         return target
 
     # ---- writing
@@ -169,16 +172,17 @@ class DiskStore(StoreBase):
     def _put(self, payload: Payload, extension: str) -> BlobRef:
         if isinstance(payload, Buffers) and payload.size < _SMALL_BYTES:
             data = payload.to_bytes()
-            key = BlobKey(blake3(data).hexdigest() + extension)
+            key = BlobKey(hash_bytes(data) + extension)
             if self._on_duplicate_key == "skip" and self._holds(key, len(data)):
-                self._settle(key)
                 return BlobRef(key, len(data))
             payload = Buffers((data,))
         written = self._write(payload)
         key = BlobKey(written.digest + extension)
         try:
             self._publish(written, key)
-            self._settle(key)
+            self._sync_folders(key)
+            with contextlib.suppress(FileNotFoundError):  # another process has deleted it since
+                self._verified.remember(key, os.stat(self._file(key)))
         except OSError as exc:
             raise self._failure(f"store {key}", exc) from exc
         finally:
@@ -190,7 +194,7 @@ class DiskStore(StoreBase):
             descriptor, path = create_temporary(self._temporary)
         except OSError as exc:
             raise self._failure("create a file", exc) from exc
-        file = HashingFile(descriptor, lambda exc: self._failure("write", exc))
+        file = HashingFile(descriptor, payload.size or 0, lambda exc: self._failure("write", exc))
         try:
             self._reserve(descriptor, payload.size)
             _fill(file, payload)
@@ -223,7 +227,7 @@ class DiskStore(StoreBase):
             raise self._failure("write", exc) from exc
 
     def _publish(self, written: _Written, key: BlobKey) -> None:
-        target = self.path_of(key)
+        target = self._file(key)
         if self._on_duplicate_key == "overwrite":
             _replace(written.path, target)
         elif not publish(written.path, target):
@@ -237,35 +241,37 @@ class DiskStore(StoreBase):
                 _replace(written.path, target)
 
     def _holds(self, key: BlobKey, length: int) -> bool:
-        """Whether the file of `key` is there with sound bytes."""
+        """Whether the file of `key` is there with sound bytes; it is settled then."""
         try:
-            stat = self.path_of(key).stat()
+            descriptor = os.open(self._file(key), _READ)
+        except OSError:
+            return False  # it is written, which tells what is wrong if something is
+        try:
+            stat = os.fstat(descriptor)
             if stat.st_size != length:
                 return False
             if not self._trusts(key, stat):
-                with self._opened(key) as descriptor:
-                    if hash_file(descriptor) != digest_of(key):
-                        return False
+                if hash_file(descriptor) != digest_of(key):
+                    return False
                 self._verified.remember(key, stat)
-        except (OSError, ProvenanceError):
-            return False  # it is written again, which tells what is wrong if something is
+        except OSError:
+            return False  # as above
+        finally:
+            os.close(descriptor)
+        self._sync_folders(key)
         return True
 
-    def _settle(self, key: BlobKey) -> None:
-        """Remember a file that is in its place; with `durable`, see to it that it stays there."""
-        path = self.path_of(key)
+    def _sync_folders(self, key: BlobKey) -> None:
         if self._durable:
-            sync_folder(path.parent)
-            sync_folder(self.cachedir)
-        with contextlib.suppress(FileNotFoundError):
-            self._verified.remember(key, path.stat())
+            sync_folder(os.path.dirname(self._file(key)))
+            sync_folder(self._root)
 
     # ---- the rest
 
     def _delete(self, key: BlobKey) -> None:
         self._verified.forget(key)
         try:
-            discard(self.path_of(key))
+            discard(self._file(key))
         except OSError as exc:
             raise self._failure(f"delete {key}", exc) from exc
 
@@ -290,19 +296,29 @@ def _fill(file: HashingFile, payload: Payload) -> None:
     buffered.flush()
 
 
-def _replace(temporary: Path, target: Path) -> None:
-    target.parent.mkdir(mode=OWNER_ONLY, exist_ok=True)
-    temporary.replace(target)
+def _replace(temporary: str, target: str) -> None:
+    os.makedirs(os.path.dirname(target), OWNER_ONLY, exist_ok=True)
+    os.replace(temporary, target)
 
 
-def _same_content(one: Path, other: Path) -> bool:
-    with one.open("rb") as a, other.open("rb") as b:
+def _same_content(one: str, other: str) -> bool:
+    with open(one, "rb") as a, open(other, "rb") as b:
         while True:
             block = a.read(_SMALL_BYTES)
             if block != b.read(_SMALL_BYTES):
                 return False
             if not block:
                 return True
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size)
+    if len(data) == size:
+        return data
+    pieces = [data]  # one call reads no more than 2 GiB
+    while pieces[-1]:
+        pieces.append(os.read(descriptor, size))
+    return b"".join(pieces)
 
 
 def _names(folder: Path) -> list[str]:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Unpack
 
-from blake3 import blake3
-
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of
 from provenance.types import BlobKey, BlobRef, Payload
@@ -35,7 +34,7 @@ class MemoryStore(StoreBase):
         if found is None:
             raise self._missing(key)
         [data] = found
-        if blake3(data).hexdigest() != digest_of(key):
+        if hash_bytes(data) != digest_of(key):
             if self._permissions.write or self._permissions.delete:
                 self._blobs.pop(key, None)
             raise self._corrupt(key, "in memory")
@@ -48,7 +47,7 @@ class MemoryStore(StoreBase):
 
     def _put(self, payload: Payload, extension: str) -> BlobRef:
         data = _bytes_of(payload)
-        key = BlobKey(blake3(data).hexdigest() + extension)
+        key = BlobKey(hash_bytes(data) + extension)
         mine = (data,)  # a new object each time, which tells whether this call was the first
         kept = self._blobs.setdefault(key, mine)
         if kept is not mine:

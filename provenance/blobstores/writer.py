@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
+from provenance.blobstores.digests import hasher
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -21,15 +21,15 @@ _OVERLAP_BYTES = 1 << 20
 class HashingFile(io.RawIOBase):
     """Writes to a file descriptor, which it does not close, and knows the digest and number of bytes written.
 
-    Large pieces are hashed by a second thread while they are written. blake3's own threads are not used: they do
-    not live on in a forked process, which would wait for them forever.
+    Large pieces are hashed by a second thread while they are written. `size` is about how many bytes will come, 0
+    if that is not known; `failed` makes the error to raise of what the system reports.
     """
 
-    def __init__(self, descriptor: int, failed: Callable[[OSError], Exception]) -> None:
+    def __init__(self, descriptor: int, size: int, failed: Callable[[OSError], Exception]) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._failed = failed
-        self._hasher = blake3()
+        self._hasher = hasher(size)
         self._abandoned = False
         self.length = 0
 
@@ -93,14 +93,3 @@ class HashingFile(io.RawIOBase):
                 thread.join()
         if not hashed.is_set():
             raise self._failed(OSError("hashing stopped before its end"))
-
-
-def hash_file(descriptor: int) -> str:
-    """Hex digest of an open file from its start."""
-    hasher = blake3()
-    with io.FileIO(descriptor, closefd=False) as file:
-        file.seek(0)
-        memory = memoryview(bytearray(_BUFFER_BYTES))
-        while count := file.readinto(memory):
-            hasher.update(memory[:count])
-    return hasher.hexdigest()
