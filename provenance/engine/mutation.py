@@ -68,8 +68,10 @@ def refuse_impure(call: Call, kargs: Kargs, varargs: tuple[object, ...]) -> None
     """
     if all(type(value) in _IMMUTABLE for value in (*kargs.values(), *varargs)):
         return
+    # What an outer body got as plain values is checked when that body ends, not once for each nested call.
+    carried = None if call.outer is None else call.outer.carried
     try:
-        after = resolve_inputs(call.spec, kargs, varargs, None).raw
+        after = resolve_inputs(call.spec, kargs, varargs, carried).raw
     except HashingError as error:
         raise ImpureFunctionError(_impure(call, [str(error)])) from error
     changed = [path for path in _differing(call.inputs.raw, after) if not _only_reloaded(call, path)]
