@@ -1,0 +1,103 @@
+"""What identifies a value: the digest of its canonical encoding.
+
+Equal values have equal hashes in every process; values of different types have different ones. See
+`provenance.hashing.grammar` for the bytes that are hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from blake3 import blake3
+
+from provenance.hashing import bulk
+from provenance.hashing.digest import hexdigest_of
+from provenance.hashing.encode import encode
+from provenance.hashing.files import hash_file
+from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
+from provenance.hashing.registry import register_encoder
+from provenance.hashing.representation import value_repr
+from provenance.types import CarriesArtifact, Fingerprint
+
+__all__ = [
+    "SCHEME",
+    "Array",
+    "Attributes",
+    "Parts",
+    "Undetermined",
+    "digest_of",
+    "fingerprint",
+    "hash_file",
+    "hash_value",
+    "register_encoder",
+    "value_repr",
+]
+
+SCHEME: int = 1
+"""Number of the encoding; it changes whenever the hash of any value does."""
+
+
+def fingerprint(
+    value: object,
+    *,
+    path: str = "value",
+    carriers: list[tuple[str, CarriesArtifact]] | None = None,
+    carried: Mapping[int, CarriesArtifact] | None = None,
+) -> Fingerprint:
+    """Hash a value, and say what stands for it inside of a container.
+
+    Parameters
+    ----------
+    value : object
+        Anything with a deterministic encoding. A stand-in (an object whose type has `__provenance_encoding__`)
+        counts as the value it stands for, at any depth; nothing else of it is touched.
+    path : str, optional
+        What errors and `carriers` call the value.
+    carriers : list, optional
+        Gets a pair of path and stand-in appended for each stand-in that is met, each time.
+    carried : mapping, optional
+        Stand-ins by the ``id()`` of objects that live at least as long as the call. Such an object, other than None
+        and booleans, counts as its stand-in: it is not hashed again, and is reported.
+
+    Returns
+    -------
+    Fingerprint
+        The digest (64 hex digits) and the encoding that a container would hold.
+
+    Raises
+    ------
+    HashingError
+        A part of the value has no deterministic encoding; the message names the path to it.
+    """
+    encoding = encode(value, path, carriers, carried)
+    return Fingerprint(hexdigest_of(encoding), encoding)
+
+
+def hash_value(value: object) -> str:
+    """Return the hash of a value: 64 hex digits.
+
+    Equal values have equal hashes: whatever the order of dicts and sets, the memory layout of arrays, the process,
+    or the optional packages that are installed. Values of different types have different hashes, ``1``, ``1.0``,
+    ``True``, ``[1]`` and ``(1,)`` for example. Floats go by their bits.
+
+    Parameters
+    ----------
+    value : object
+        Anything with a deterministic encoding.
+
+    Raises
+    ------
+    HashingError
+        A part of the value has no deterministic encoding; the message names the path to it.
+    """
+    if type(value) is dict:
+        data = bulk.flat_mapping(value)
+        if data is not None:
+            return blake3(data).digest().hex()
+    return hexdigest_of(encode(value))
+
+
+def digest_of(*parts: object) -> str:
+    """Return the digest of a tuple of plain builtin values: 64 hex digits, the same as ``hash_value(parts)``."""
+    data = bulk.flat_sequence(parts)
+    return hexdigest_of(encode(parts)) if data is None else blake3(data).digest().hex()

@@ -1,0 +1,214 @@
+"""Many children written by one call of `marshal`.
+
+`marshal` version 2 has no memory between values: what it writes for a list is its header and then, byte for byte,
+what it would write for each child. So one call stands for many, provided that first something is *certified*:
+
+- every type is exact (`marshal` would write any buffer, and subclasses, as if they were plain);
+- no child is longer than `INLINE_LIMIT` (what is no longer as a whole has no such child);
+- nothing inside has to be packed.
+
+What cannot be certified is left to be written child by child. The sizes of blocks are not part of the format.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
+from types import NoneType
+
+from provenance.hashing import grammar
+from provenance.hashing.digest import conclude
+
+BLOCK = 256
+"""Children that are written at once; 64-bit integers then stay within the limit."""
+SUB_BLOCK = 32
+"""Small containers that are written at once. Larger blocks of new tuples start full garbage collections."""
+
+_FIXED = frozenset({NoneType, bool, float, complex})
+_STRINGS = {str}
+_INTEGERS = {int}
+_SEQUENCES = {tuple, list}
+_covers_atoms = grammar.ATOMS.issuperset
+_covers_strings = frozenset({str}).issuperset
+
+
+def _marshal2(value: object, /) -> bytes:
+    return marshal.dumps(value, 2)
+
+
+def _select_writer() -> Callable[[object], bytes]:
+    """`marshal`, if it writes the specified bytes; else the specification."""
+    probe = (
+        *(None, True, False, 0, -1, 2**31 - 1, -(2**31), 2**31, -(2**70), 1.5, float("-inf"), -0.0, 1j),
+        *("", "name", "name", "é\ud800\0", b"", b"bytes", (1, ("a", [2.5])), [], (StopIteration, ("a",), (1,))),
+    )
+    return _marshal2 if _marshal2(probe) == grammar.marshalled(probe) else grammar.marshalled
+
+
+dumps = _select_writer()
+"""The bytes that `marshal` version 2 writes."""
+
+
+def atom(value: object) -> bytes:
+    """C of an atom."""
+    data = dumps(value)
+    return data if len(data) <= grammar.INLINE_LIMIT else grammar.compact(grammar.atom(value))
+
+
+def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
+    """C of a short tuple or list of atoms; None if it is something else."""
+    if len(value) < grammar.PACK_MINIMUM and _covers_atoms(map(type, value)):
+        data = dumps(value)
+        if len(data) <= grammar.INLINE_LIMIT:
+            return data
+    return None
+
+
+def flat_mapping(value: dict[object, object]) -> bytes | None:
+    """C of a short dict from strings to atoms; None if it is something else."""
+    if len(value) < grammar.PACK_MINIMUM and _covers_strings(map(type, value)):
+        keys = tuple(sorted(value))  # type: ignore[type-var]
+        values = tuple(map(value.__getitem__, keys))
+        if _covers_atoms(map(type, values)):
+            data = dumps((StopIteration, keys, values))
+            if len(data) <= grammar.INLINE_LIMIT:
+                return data
+    return None
+
+
+def flat_set(tag: bytes, value: Collection[object]) -> bytes | None:
+    """C of a set of atoms all of whose members are strings or all integers; None if it is something else."""
+    ordered = ordered_plain(value)
+    return None if ordered is None else conclude([tag, *atoms(b"(", ordered)])
+
+
+def ordered_plain(keys: Collection[object]) -> list[object] | None:
+    """Keys or members in canonical order, if all are exact inline strings or all exact inline integers."""
+    kinds = set(map(type, keys))
+    if (kinds == _STRINGS and all_inline_text(keys)) or (kinds == _INTEGERS and _all_inline_integers(keys)):  # type: ignore[arg-type]
+        return sorted(keys)  # type: ignore[type-var]
+    return None
+
+
+def all_inline_text(texts: Collection[str]) -> bool:
+    """Whether each of the strings is short enough to stand in a container as it is."""
+    room = grammar.INLINE_LIMIT - 5
+    longest = max(map(len, texts))
+    if longest * 4 <= room or longest > room:
+        return longest <= room
+    return all(len(grammar.utf8(text)) <= room for text in texts if len(text) * 4 > room)
+
+
+def _all_inline_integers(numbers: Collection[int]) -> bool:
+    return max(len(dumps(max(numbers))), len(dumps(min(numbers)))) <= grammar.INLINE_LIMIT
+
+
+def atoms(tag: bytes, values: Sequence[object]) -> list[bytes]:
+    """Pieces of E of a tuple or list of atoms, of any length."""
+    kinds = set(map(type, values))
+    if len(values) >= grammar.PACK_MINIMUM and kinds == _STRINGS:
+        pieces = packed(tag, values)  # type: ignore[arg-type]
+        if pieces is not None:
+            return pieces
+    head = grammar.header(tag, len(values))
+    if kinds <= _FIXED:
+        return [head, *(dumps(values[i : i + (BLOCK << 4)])[5:] for i in range(0, len(values), BLOCK << 4))]
+    return [head, *_atom_blocks(values)]
+
+
+def _atom_blocks(values: Sequence[object]) -> Iterator[bytes]:
+    for start in range(0, len(values), BLOCK):
+        data = joined_atoms(values[start : start + BLOCK])
+        if data is not None:
+            yield data
+            continue
+        for first in range(start, min(start + BLOCK, len(values)), SUB_BLOCK):
+            block = values[first : min(first + SUB_BLOCK, start + BLOCK)]
+            data = joined_atoms(block)
+            yield b"".join(map(atom, block)) if data is None else data
+
+
+def joined_atoms(block: Sequence[object]) -> bytes | None:
+    """C of each atom in the tuple or list, joined; None if one might be longer than the limit."""
+    data = dumps(block)
+    return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
+
+
+def packed(tag: bytes, texts: Sequence[str]) -> list[bytes] | None:
+    """Pieces of E of a packed tuple or list; None if a string holds NUL or is too long to be inline."""
+    data = grammar.utf8("\0".join(texts))
+    if data.count(0) != len(texts) - 1:
+        return None
+    room = grammar.INLINE_LIMIT - 5
+    window = room // 2
+    if any(data.find(0, start, start + window) < 0 for start in range(0, len(data), window)) and any(
+        len(text) > room for text in data.split(b"\0")
+    ):
+        return None
+    return [grammar.packed_header(tag, len(texts), len(data)), data]
+
+
+class RowWriter:
+    """Writes blocks of small containers of atoms; remembers the key sets it has met.
+
+    Dicts made by the same code share their key objects, so a set of keys is recognised by identities. Equality
+    would take 1, True and 1.0 for one key. The keys are kept alive as long as their identities are used.
+    """
+
+    __slots__ = ("_shapes",)
+
+    def __init__(self) -> None:
+        self._shapes: dict[tuple[int, ...], _Shape | None] = {}
+
+    def joined(self, block: Sequence[object], kinds: set[type]) -> bytes | None:
+        """C of each child in the block, joined; None if that cannot be certified."""
+        if kinds == {dict}:
+            rows = self._rows(block)  # type: ignore[arg-type]
+        elif kinds <= _SEQUENCES:
+            rows = _short(block)  # type: ignore[arg-type]
+        else:
+            return None
+        if rows is None:
+            return None
+        data = dumps(rows)
+        return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
+
+    def _rows(self, block: Sequence[dict[object, object]]) -> list[object] | None:
+        shapes = self._shapes
+        rows: list[object] = []
+        contents = []
+        for row in block:
+            identity = tuple(map(id, row))
+            try:
+                shape = shapes[identity]
+            except KeyError:
+                shape = self._learn(identity, row)
+            if shape is None:
+                return None
+            keys, values_of = shape
+            values = values_of(row)
+            contents.append(values)
+            rows.append((StopIteration, keys, values))
+        return rows if _covers_atoms(map(type, chain.from_iterable(contents))) else None
+
+    def _learn(self, identity: tuple[int, ...], row: dict[object, object]) -> _Shape | None:
+        if len(self._shapes) >= BLOCK:
+            self._shapes.clear()
+        if 2 <= len(row) < grammar.PACK_MINIMUM and set(map(type, row)) == _STRINGS:
+            keys = tuple(sorted(row))  # type: ignore[type-var]
+            shape = (keys, itemgetter(*keys))
+        else:
+            return None
+        self._shapes[identity] = shape
+        return shape
+
+
+_Shape = tuple[tuple[object, ...], Callable[[dict[object, object]], tuple[object, ...]]]
+
+
+def _short(block: Sequence[Sequence[object]]) -> Sequence[object] | None:
+    if max(map(len, block)) < grammar.PACK_MINIMUM and _covers_atoms(map(type, chain.from_iterable(block))):
+        return block
+    return None

@@ -1,0 +1,249 @@
+"""How each kind of container, and each description by an encoder, is opened: at once, or as a frame of the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from operator import eq
+from typing import Any, Protocol, TypeAlias
+
+from provenance.hashing import bulk, grammar
+from provenance.hashing.digest import conclude, digest_pieces
+from provenance.hashing.frames import (
+    Frame,
+    Visit,
+    step_to_attribute,
+    step_to_item,
+    step_to_key,
+    step_to_member,
+    step_to_part,
+)
+from provenance.hashing.functions import References, definition
+from provenance.hashing.parts import Array, Attributes, Definitions, Description, Parts
+
+STAND_IN = "__provenance_encoding__"
+
+
+class Walker(Protocol):
+    """What opening a container needs of the walk it is part of."""
+
+    references: dict[int, int]
+    relations: References
+
+    @property
+    def reports(self) -> bool:
+        """Whether stand-ins have to be visited one by one."""
+
+    @property
+    def rows(self) -> bulk.RowWriter | None:
+        """Writer of small containers; None while what is inside them has to be visited."""
+
+    def touches(self, values: Collection[object]) -> bool:
+        """Whether one of the values counts as a stand-in because of its identity."""
+
+
+Opener: TypeAlias = Callable[[Walker, Any], Visit]
+
+_covers_atoms = grammar.ATOMS.issuperset
+
+
+# --- tuples and lists
+
+
+def _open_sequence(tag: bytes, walk: Walker, value: tuple[object, ...] | list[object]) -> Visit:
+    if not walk.touches(value):
+        data = bulk.flat_sequence(value)
+        if data is not None:
+            return data
+        if _covers_atoms(map(type, value)):
+            return conclude(bulk.atoms(tag, value))
+    frame = Frame(value, _finish_items, step_to_item)
+    _expect_items(frame, walk, tag, value, range(len(value)))
+    return frame
+
+
+def _finish_items(frame: Frame) -> list[bytes]:
+    return frame.pieces()
+
+
+def _expect_items(frame: Frame, walk: Walker, tag: bytes, values: Sequence[object], names: Sequence[object]) -> None:
+    """Let the frame encode the items of a tuple or list, many at once where nothing speaks against it."""
+    kinds = set(map(type, values))
+    count = len(values)
+    if count < grammar.PACK_MINIMUM or kinds & _NEVER_PACKED:
+        frame.pending = _items_by_blocks(frame, walk, values, names)
+        frame.pieces = lambda: [grammar.header(tag, count), *frame.encoded]
+        return
+    frame.pieces = lambda: grammar.sequence(tag, frame.encoded)
+    writers = None if walk.reports or walk.touches(values) else _writers(kinds)
+    if writers is not None:
+        frame.encoded = [writers[type(value)](value) for value in values]
+    else:
+        frame.pending = _items(frame, values, names)
+
+
+def _writers(kinds: set[type]) -> dict[type, Callable[[Any], bytes]] | None:
+    """How to write each kind when all are atoms or stand-ins; else None."""
+    writers = {kind: bulk.atom if kind in grammar.ATOMS else getattr(kind, STAND_IN, None) for kind in kinds}
+    return writers if all(writers.values()) else None  # type: ignore[return-value]
+
+
+def _items(frame: Frame, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:
+    for frame.at, value in zip(names, values, strict=True):
+        yield value
+
+
+def _items_by_blocks(
+    frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]
+) -> Iterator[object]:
+    for start in range(0, len(values), bulk.BLOCK):
+        block = values[start : start + bulk.BLOCK]
+        data = _joined(walk, block, None)
+        if data is not None:
+            frame.encoded.append(data)
+            continue
+        for first in range(start, start + len(block), bulk.SUB_BLOCK):
+            last = min(first + bulk.SUB_BLOCK, start + len(block))
+            part = values[first:last]
+            data = _joined(walk, part, walk.rows)
+            if data is not None:
+                frame.encoded.append(data)
+            else:
+                yield from _items(frame, part, names[first:last])
+
+
+def _joined(walk: Walker, block: Sequence[object], rows: bulk.RowWriter | None) -> bytes | None:
+    """C of each child in the block, joined, if they are atoms, or small containers of atoms, and short."""
+    kinds = set(map(type, block))
+    if kinds <= grammar.ATOMS:
+        return None if walk.touches(block) else bulk.joined_atoms(block)
+    return None if rows is None else rows.joined(block, kinds)
+
+
+# --- dicts
+
+
+def _open_mapping(
+    walk: Walker, value: dict[object, object], step: Callable[[object], str] = step_to_item
+) -> Visit:
+    touched = walk.touches(value) or walk.touches(value.values())
+    if not touched:
+        data = bulk.flat_mapping(value)
+        if data is not None:
+            return data
+    keys = None if touched and walk.touches(value) else bulk.ordered_plain(value)
+    if keys is None:
+        frame = Frame(value, _finish_items, step)
+        frame.pending = _keys_then_values(frame, walk, value, step)
+        return frame
+    head = [grammar.MAPPING_HEAD, *bulk.atoms(b"(", keys)]
+    values = list(map(value.__getitem__, keys))
+    if not touched and _covers_atoms(map(type, values)):
+        return conclude([*head, *bulk.atoms(b"(", values)])
+    frame = Frame(value, lambda frame: [*head, *frame.pieces()], step)
+    _expect_items(frame, walk, b"(", values, keys)
+    return frame
+
+
+def _keys_then_values(
+    frame: Frame, walk: Walker, value: dict[object, object], step: Callable[[object], str]
+) -> Iterator[object]:
+    keys = list(value)
+    frame.step = step_to_key
+    yield from _items(frame, keys, range(len(keys)))
+    encodings, frame.step = frame.encoded[:], step
+    frame.encoded.clear()
+    rank = grammar.key_order(encodings)
+    order = sorted(range(len(keys)), key=lambda index: rank(encodings[index]))
+    names, encodings = [keys[index] for index in order], [encodings[index] for index in order]
+    values = list(map(value.__getitem__, names))
+    if any(map(eq, encodings, encodings[1:])):
+        frame.pieces = lambda: grammar.mapping(encodings, frame.encoded)
+        yield from _items(frame, values, names)
+        return
+    _expect_items(frame, walk, b"(", values, names)
+    items, of_values = frame.pending, frame.pieces
+    frame.pieces = lambda: [grammar.MAPPING_HEAD, *grammar.sequence(b"(", encodings), *of_values()]
+    yield from items
+
+
+# --- sets
+
+
+def _open_set(tag: bytes, walk: Walker, value: Collection[object]) -> Visit:
+    if not walk.touches(value):
+        data = bulk.flat_set(tag, value)
+        if data is not None:
+            return data
+    frame = Frame(value, lambda frame: grammar.members(tag, frame.encoded), step_to_member, unordered=True)
+    frame.pending = iter(value)
+    return frame
+
+
+# --- what encoders return
+
+
+def _open_parts(_: Walker, description: Parts, value: object) -> Visit:
+    parts = (description.kind, *description.parts)
+    labels = ("", *description.labels, *("",) * (len(description.parts) - len(description.labels)))
+    frame = Frame(value, lambda frame: grammar.record(frame.encoded), step_to_part, described=True)
+    frame.pending = _items(frame, parts, labels)
+    return frame
+
+
+def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
+    return _open_mapping(walk, dict(description.values), step_to_attribute)
+
+
+def _open_array(_: Walker, array: Array, __: object) -> Visit:
+    head = b"A" + grammar.written((array.kind, array.dtype, array.shape))
+    size = len(head) + array.size
+    if size <= grammar.INLINE_LIMIT:
+        return head + b"".join([bytes(block) for block in array.blocks()])
+    return grammar.DIGEST_HEAD + digest_pieces(chain((head,), array.blocks()), size)
+
+
+def _open_definitions(walk: Walker, description: Definitions, value: object) -> Visit:
+    root = description.root
+    place = walk.references.get(id(root))
+    if place is not None:
+        return conclude(grammar.record([bulk.atom("reference"), bulk.atom(place)]))
+    circle = walk.relations.circle_of(root)
+    frame = Frame(value, lambda frame: grammar.record(frame.encoded), step_to_part, described=True)
+    frame.at = ""
+    frame.pending = chain(("definitions",), map(definition, circle))
+    frame.outer_references = walk.references
+    walk.references = {id(member): place for place, member in enumerate(circle)}
+    return frame
+
+
+_DESCRIPTIONS: dict[type, Callable[[Walker, Any, object], Visit]] = {
+    Parts: _open_parts,
+    Attributes: _open_attributes,
+    Array: _open_array,
+    Definitions: _open_definitions,
+}
+
+
+def open_description(walk: Walker, description: Description, value: object) -> Visit:
+    """Open what an encoder says about a value."""
+    return _DESCRIPTIONS[type(description)](walk, description, value)
+
+
+def _open_itself(walk: Walker, description: Description) -> Visit:
+    return open_description(walk, description, description)
+
+
+OPENERS: dict[type, Opener] = {
+    tuple: partial(_open_sequence, b"("),
+    list: partial(_open_sequence, b"["),
+    dict: _open_mapping,
+    set: partial(_open_set, b"<"),
+    frozenset: partial(_open_set, b">"),
+    **dict.fromkeys(_DESCRIPTIONS, _open_itself),
+}
+"""How to open the exact types that need no encoder."""
+
+_NEVER_PACKED = (grammar.ATOMS | OPENERS.keys()) - {str}
+"""Types one of which among its items keeps a sequence from being packed."""

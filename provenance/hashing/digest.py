@@ -1,0 +1,65 @@
+"""BLAKE3 over pieces: large ones with threads, small ones put together first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from blake3 import blake3
+
+from provenance.hashing import grammar
+
+THREADED_FROM = 4 << 20
+"""Bytes from which hashing uses several threads."""
+_GATHERED = 1 << 20
+_MOST_THREADS = 8
+
+
+def hasher(size: int) -> blake3:
+    """Return a hasher for about `size` bytes.
+
+    Threads belong to the hasher and end with it: a pool shared by the process would not survive a fork.
+    """
+    return blake3() if size < THREADED_FROM else blake3(max_threads=_threads())
+
+
+def _threads() -> int:
+    return max(1, min(_MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1))
+
+
+def digest_pieces(pieces: Iterable[bytes | memoryview], size: int) -> bytes:
+    """Digest of the pieces one after the other; `size` is their length in all.
+
+    A piece may be overwritten as soon as the next one is asked for.
+    """
+    state = hasher(size)
+    gathered = bytearray()
+    for piece in pieces:
+        if len(piece) < _GATHERED:
+            gathered += piece
+            if len(gathered) < _GATHERED:
+                continue
+            state.update(gathered)
+        else:
+            state.update(gathered)
+            state.update(piece)
+        gathered = bytearray()
+    state.update(gathered)
+    return state.digest()
+
+
+def conclude(pieces: list[bytes]) -> bytes:
+    """C of a value, from the pieces of its E."""
+    size = sum(map(len, pieces))
+    if size <= grammar.INLINE_LIMIT:
+        return b"".join(pieces)
+    if size < _GATHERED:
+        return grammar.DIGEST_HEAD + blake3(b"".join(pieces)).digest()
+    return grammar.DIGEST_HEAD + digest_pieces(pieces, size)
+
+
+def hexdigest_of(encoding: bytes) -> str:
+    """Return the hex digest of the value whose C is `encoding`."""
+    if encoding[:1] in (grammar.DIGEST_HEAD, grammar.RECIPE_HEAD):
+        return encoding[1:].hex()
+    return blake3(encoding).digest().hex()

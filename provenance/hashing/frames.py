@@ -1,0 +1,105 @@
+"""A container whose children are being encoded, and the path to the child that is next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from provenance.hashing import grammar
+
+_LONGEST_NAME = 40
+_MOST_STEPS = 40
+
+
+class Frame:
+    """The state of one container during a walk.
+
+    Attributes
+    ----------
+    value
+        The container; keeping it here keeps its identity taken.
+    pending
+        Yields the children that are to be encoded one by one; it may append joined encodings of others itself.
+    encoded
+        C of the children so far.
+    finish
+        Makes the pieces of E from the frame.
+    pieces
+        Makes the part of them that stands for the children.
+    step
+        Writes the place of the child at `at` as the end of a path.
+    described
+        Whether the children were made by an encoder.
+    unordered
+        Whether the order of the children depends on the process.
+    met
+        How many stand-ins had been met when the frame was entered.
+    outer_references
+        What to restore when a circle of definitions is left.
+    """
+
+    __slots__ = (
+        *("at", "described", "encoded", "finish", "met", "outer_references", "pending", "pieces", "step"),
+        *("unordered", "value"),
+    )
+
+    def __init__(
+        self,
+        value: object,
+        finish: Callable[[Frame], list[bytes]],
+        step: Callable[[object], str],
+        *,
+        described: bool = False,
+        unordered: bool = False,
+    ) -> None:
+        self.value = value
+        self.finish = finish
+        self.step = step
+        self.described = described
+        self.unordered = unordered
+        self.pending: Iterator[object] = iter(())
+        self.encoded: list[bytes] = []
+        self.pieces: Callable[[], list[bytes]] = list
+        self.at: object = None
+        self.met = 0
+        self.outer_references: dict[int, int] | None = None
+
+
+Visit: TypeAlias = bytes | Frame
+
+
+def path_of(start: str, stack: Sequence[Frame]) -> str:
+    """Path from the value that is hashed to the child that is being encoded."""
+    steps = [frame.step(frame.at) for frame in stack]
+    if len(steps) > _MOST_STEPS:
+        half = _MOST_STEPS // 2
+        steps = [*steps[:half], f"...({len(steps) - 2 * half} levels)...", *steps[-half:]]
+    return start + "".join(steps)
+
+
+def step_to_item(at: object) -> str:
+    """Step to an item of a sequence, by index, or of a dict, by key."""
+    if type(at) in grammar.ATOMS:
+        text = repr(at)
+        return f"[{text}]" if len(text) <= _LONGEST_NAME else f"[{text[:_LONGEST_NAME]}...]"
+    return f"[<{type(at).__name__}>]"
+
+
+def step_to_key(at: object) -> str:
+    """Step to a key of a dict."""
+    return f".keys()[{at}]"
+
+
+def step_to_attribute(at: object) -> str:
+    """Step to an attribute."""
+    return f".{at}"
+
+
+def step_to_member(_: object) -> str:
+    """Step to a member of a set, which has no place."""
+    return "{...}"
+
+
+def step_to_part(at: object) -> str:
+    """Step to a part, by its label."""
+    return str(at)
