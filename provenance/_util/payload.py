@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 COPY_BYTES = 1 << 20
 
@@ -71,3 +72,16 @@ class Streamed:
 
     def write_to(self, file: BinaryIO) -> None:
         self.write(file)
+
+
+class _Written(Protocol):
+    def write_to(self, file: BinaryIO) -> None: ...
+
+
+def bytes_of(payload: _Written) -> bytes:
+    """All bytes of a payload at once."""
+    if isinstance(payload, Buffers):
+        return payload.to_bytes()
+    file = io.BytesIO()
+    payload.write_to(file)
+    return file.getvalue()

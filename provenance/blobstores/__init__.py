@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.chained import ChainedStore
 from provenance.blobstores.disk import DiskStore
+from provenance.blobstores.fsspec_ import FsspecStore
 from provenance.blobstores.memory import MemoryStore
 
-__all__ = ["DiskStore", "MemoryStore", "StoreBase", "StoreOptions"]
+__all__ = ["ChainedStore", "DiskStore", "FsspecStore", "MemoryStore", "StoreBase", "StoreOptions"]

@@ -162,14 +162,16 @@ class StoreBase(ABC):
             raise PermissionDeniedError(msg)
 
     def _missing(self, key: BlobKey) -> BlobNotFoundError:
-        return BlobNotFoundError(f"blob {key} is not in blobstore {self._name!r}: look in another store, or compute it again")
+        return BlobNotFoundError(
+            f"blob {key} is not in blobstore {self._name!r}: look in another store, or compute it again"
+        )
 
     def _corrupt(self, key: BlobKey, place: str) -> BlobCorruptError:
         """Say once in the log that stored bytes are damaged, and return the error to raise."""
         self._report(key, place)
         return BlobCorruptError(
-            f"blob {key} in blobstore {self._name!r} is damaged: its bytes no longer have the digest they are stored under "
-            f"({place}); compute it again or restore it from a copy"
+            f"blob {key} in blobstore {self._name!r} is damaged: its bytes no longer have the digest they are stored "
+            f"under ({place}); compute it again or restore it from a copy"
         )
 
     def _report(self, key: BlobKey, place: str) -> None:
@@ -178,7 +180,8 @@ class StoreBase(ABC):
         import logging  # noqa: PLC0415  only needed for this message
 
         self._reported.add(key)
-        logging.getLogger("provenance.blobstores").warning("blob %s in blobstore %r is damaged (%s)", key, self._name, place)
+        logger = logging.getLogger("provenance.blobstores")
+        logger.warning("blob %s in blobstore %r is damaged (%s)", key, self._name, place)
 
     @abstractmethod
     def _has(self, key: BlobKey) -> bool: ...

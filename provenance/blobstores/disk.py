@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack, get_args
 
-from provenance._util.atomic import OWNER_ONLY, create_temporary, discard, publish, sweep, sync_folder
+from provenance._util.atomic import OWNER_ONLY, discard, publish, sweep, sync_folder
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes, hash_file
@@ -18,24 +16,14 @@ from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
 from provenance.blobstores.storage_errors import storage_failure
 from provenance.blobstores.verified import VerifiedFiles, Verify
-from provenance.blobstores.writer import HashingFile
-from provenance.errors import ConfigError, ProvenanceError, StorageError
+from provenance.blobstores.writer import Spooled, spool
+from provenance.errors import ConfigError, StorageError
 from provenance.types import BlobKey, BlobRef, Payload
 
 _SHARD = 2
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _SMALL_BYTES = 1 << 20
 _ONE_DAY = 24 * 3600.0
-_NO_RESERVING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV})
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A finished temporary file."""
-
-    path: str
-    digest: str
-    length: int
 
 
 class DiskStore(StoreBase):
@@ -81,7 +69,7 @@ class DiskStore(StoreBase):
             raise ConfigError(msg)
         self.cachedir = folder
         self._root = f"{folder}{os.sep}"
-        self._temporary = folder / "tmp"
+        self.temporary = folder / "tmp"
         self._damaged = folder / "damaged"
         self._durable = durable
         self._verify: Verify = verify
@@ -93,8 +81,8 @@ class DiskStore(StoreBase):
         try:
             self.cachedir.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
         except OSError as exc:
-            raise self._failure("create its folder", exc) from exc
-        sweep(self._temporary, _ONE_DAY)
+            raise self._failure(exc, "create its folder") from exc
+        sweep(self.temporary, _ONE_DAY)
 
     def path_of(self, key: BlobKey) -> Path:
         """Where the file of `key` is, or would be."""
@@ -116,7 +104,7 @@ class DiskStore(StoreBase):
             if not self._trusts(key, stat):
                 self._judge(key, stat, hash_bytes(data))
         except OSError as exc:
-            raise self._failure(f"read {key}", exc) from exc
+            raise self._failure(exc, f"read {key}") from exc
         finally:
             os.close(descriptor)
         return data
@@ -131,7 +119,7 @@ class DiskStore(StoreBase):
             stat = os.fstat(descriptor)
             self._judge(key, stat, hash_file(descriptor))
         except OSError as exc:
-            raise self._failure(f"read {key}", exc) from exc
+            raise self._failure(exc, f"read {key}") from exc
         finally:
             os.close(descriptor)
         return Path(file)
@@ -142,7 +130,7 @@ class DiskStore(StoreBase):
         except (FileNotFoundError, NotADirectoryError):
             raise self._missing(key) from None
         except OSError as exc:
-            raise self._failure(f"read {key}", exc) from exc
+            raise self._failure(exc, f"read {key}") from exc
 
     def _trusts(self, key: BlobKey, stat: os.stat_result) -> bool:
         return self._verify == "never" or (self._verify == "once" and self._verified.knows(key, stat))
@@ -176,7 +164,11 @@ class DiskStore(StoreBase):
             if self._on_duplicate_key == "skip" and self._holds(key, len(data)):
                 return BlobRef(key, len(data))
             payload = Buffers((data,))
-        written = self._write(payload)
+        written = spool(payload, self.temporary, lambda exc: self._failure(exc, "write"), durable=self._durable)
+        return self.adopt(written, extension)
+
+    def adopt(self, written: Spooled, extension: str) -> BlobRef:
+        """Take over a file that was spooled into `temporary`; its temporary name is gone afterwards."""
         key = BlobKey(written.digest + extension)
         try:
             self._publish(written, key)
@@ -184,49 +176,12 @@ class DiskStore(StoreBase):
             with contextlib.suppress(FileNotFoundError):  # another process has deleted it since
                 self._verified.remember(key, os.stat(self._file(key)))
         except OSError as exc:
-            raise self._failure(f"store {key}", exc) from exc
+            raise self._failure(exc, f"store {key}") from exc
         finally:
             discard(written.path)
         return BlobRef(key, written.length)
 
-    def _write(self, payload: Payload) -> _Written:
-        try:
-            descriptor, path = create_temporary(self._temporary)
-        except OSError as exc:
-            raise self._failure("create a file", exc) from exc
-        file = HashingFile(descriptor, payload.size or 0, lambda exc: self._failure("write", exc))
-        try:
-            self._reserve(descriptor, payload.size)
-            _fill(file, payload)
-            self._finish(descriptor, file.length)
-        except BaseException:
-            file.abandon()
-            discard(path)
-            raise
-        finally:
-            os.close(descriptor)
-        return _Written(path, file.digest, file.length)
-
-    def _reserve(self, descriptor: int, size: int | None) -> None:
-        """Claim the space of a large file at once: a full disk is noticed at the start, and writing is quicker."""
-        if size is None or size < _SMALL_BYTES or not hasattr(os, "posix_fallocate"):
-            return
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        except OSError as exc:
-            if exc.errno not in _NO_RESERVING:
-                raise self._failure(f"reserve {size} bytes", exc) from exc
-
-    def _finish(self, descriptor: int, length: int) -> None:
-        try:
-            if os.fstat(descriptor).st_size != length:
-                os.ftruncate(descriptor, length)
-            if self._durable:
-                os.fsync(descriptor)
-        except OSError as exc:
-            raise self._failure("write", exc) from exc
-
-    def _publish(self, written: _Written, key: BlobKey) -> None:
+    def _publish(self, written: Spooled, key: BlobKey) -> None:
         target = self._file(key)
         if self._on_duplicate_key == "overwrite":
             _replace(written.path, target)
@@ -273,7 +228,7 @@ class DiskStore(StoreBase):
         try:
             discard(self._file(key))
         except OSError as exc:
-            raise self._failure(f"delete {key}", exc) from exc
+            raise self._failure(exc, f"delete {key}") from exc
 
     def _ids(self) -> Iterator[BlobKey]:
         for shard in _names(self.cachedir):
@@ -282,18 +237,8 @@ class DiskStore(StoreBase):
                     if is_key(shard + rest):
                         yield BlobKey(shard + rest)
 
-    def _failure(self, doing: str, cause: OSError) -> StorageError:
+    def _failure(self, cause: OSError, doing: str) -> StorageError:
         return storage_failure(self._name, self.cachedir, doing, cause)
-
-
-def _fill(file: HashingFile, payload: Payload) -> None:
-    buffered = file.buffered()
-    try:
-        payload.write_to(buffered)
-    except OSError as exc:
-        msg = f"the bytes to store cannot be read: {type(exc).__name__}: {exc}; check where they come from"
-        raise StorageError(msg) from exc
-    buffered.flush()
 
 
 def _replace(temporary: str, target: str) -> None:

@@ -7,7 +7,8 @@ import re
 from provenance.errors import InvalidIdError
 from provenance.types import BlobKey
 
-_KEY = re.compile(r"([0-9a-f]{64})(?:\.[a-z0-9]{1,16})?", re.ASCII)
+_KEY = re.compile(r"[0-9a-f]{64}(?:\.[a-z0-9]{1,16})?", re.ASCII)
+_SHOWN = 100
 _EXTENSION = re.compile(r"(?:\.[a-z0-9]{1,16})?", re.ASCII)
 
 
@@ -26,7 +27,7 @@ def check_key(key: object) -> BlobKey:
     """
     if isinstance(key, str) and _KEY.fullmatch(key):
         return BlobKey(key)
-    msg = f"{_short(key)} is not the key of a blob: expected 64 lower-case hex digits, perhaps with an extension like '.csv'"
+    msg = f"{_short(key)} is not the key of a blob: expected 64 lower-case hex digits, and perhaps an ending like '.csv'"
     raise InvalidIdError(msg)
 
 
@@ -51,4 +52,4 @@ def digest_of(key: BlobKey) -> str:
 
 def _short(given: object) -> str:
     shown = repr(given)
-    return shown if len(shown) <= 100 else f"{shown[:97]}..."
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Unpack
 
-from provenance._util.payload import Buffers
+from provenance._util.payload import bytes_of
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
@@ -41,12 +40,10 @@ class MemoryStore(StoreBase):
         return data
 
     def _local_path(self, key: BlobKey) -> Path | None:
-        if key not in self._blobs:
-            raise self._missing(key)
         return None
 
     def _put(self, payload: Payload, extension: str) -> BlobRef:
-        data = _bytes_of(payload)
+        data = bytes_of(payload)
         key = BlobKey(hash_bytes(data) + extension)
         mine = (data,)  # a new object each time, which tells whether this call was the first
         kept = self._blobs.setdefault(key, mine)
@@ -63,11 +60,3 @@ class MemoryStore(StoreBase):
 
     def _ids(self) -> Iterator[BlobKey]:
         return iter(list(self._blobs))
-
-
-def _bytes_of(payload: Payload) -> bytes:
-    if isinstance(payload, Buffers):
-        return payload.to_bytes()
-    file = io.BytesIO()
-    payload.write_to(file)
-    return file.getvalue()

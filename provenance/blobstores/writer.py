@@ -1,14 +1,20 @@
-"""Write bytes to a file and hash them on the way."""
+"""Write bytes to a temporary file and hash them on the way."""
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from provenance._util.atomic import StrPath, create_temporary, discard
 
 from provenance.blobstores.digests import hasher
+from provenance.errors import StorageError
+from provenance.types import Payload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -16,6 +22,78 @@ if TYPE_CHECKING:
 WRITE_BYTES = 8 << 20
 _BUFFER_BYTES = 1 << 20
 _OVERLAP_BYTES = 1 << 20
+_RESERVE_BYTES = 1 << 20
+_NO_RESERVING = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV})
+
+Failed: TypeAlias = Callable[[OSError], Exception]
+"""Makes the error to raise of what the system reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A finished temporary file."""
+
+    path: str
+    digest: str
+    length: int
+
+
+def spool(payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = False) -> Spooled:
+    """Write a payload to a new temporary file in `folder`; the file is gone again if that fails.
+
+    Raises
+    ------
+    StorageError
+        The payload's source cannot be read; or whatever `failed` makes of a failure to write.
+    """
+    try:
+        descriptor, path = create_temporary(folder)
+    except OSError as exc:
+        raise failed(exc) from exc
+    size = payload.size or 0
+    file = HashingFile(descriptor, size, failed)
+    try:
+        _reserve(descriptor, size, failed)
+        _fill(file, payload)
+        _finish(descriptor, file.length, failed, durable=durable)
+    except BaseException:
+        file.abandon()
+        discard(path)
+        raise
+    finally:
+        os.close(descriptor)
+    return Spooled(path, file.digest, file.length)
+
+
+def _reserve(descriptor: int, size: int, failed: Failed) -> None:
+    """Claim the space of a large file at once: a full disk is noticed at the start, and writing is quicker."""
+    if size < _RESERVE_BYTES or not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as exc:
+        if exc.errno not in _NO_RESERVING:
+            raise failed(exc) from exc
+
+
+def _fill(file: HashingFile, payload: Payload) -> None:
+    buffered = file.buffered()
+    try:
+        payload.write_to(buffered)
+        buffered.flush()
+    except OSError as exc:
+        msg = f"the bytes to store cannot be read: {type(exc).__name__}: {exc}; check where they come from"
+        raise StorageError(msg) from exc
+
+
+def _finish(descriptor: int, length: int, failed: Failed, *, durable: bool) -> None:
+    try:
+        if os.fstat(descriptor).st_size != length:
+            os.ftruncate(descriptor, length)
+        if durable:
+            os.fsync(descriptor)
+    except OSError as exc:
+        raise failed(exc) from exc
 
 
 class HashingFile(io.RawIOBase):
@@ -25,7 +103,7 @@ class HashingFile(io.RawIOBase):
     if that is not known; `failed` makes the error to raise of what the system reports.
     """
 
-    def __init__(self, descriptor: int, size: int, failed: Callable[[OSError], Exception]) -> None:
+    def __init__(self, descriptor: int, size: int, failed: Failed) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._failed = failed

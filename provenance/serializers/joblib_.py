@@ -22,7 +22,7 @@ from provenance.types import Payload
 
 _LARGE_BYTES = 1 << 16
 _MOST_MAPS = 64
-_PICKLE = 0x80
+_PICKLE = b"\x80"
 _MARK = b"joblib"
 _HEAD_BYTES = 1 << 16
 _NO_MORE_MAPS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -79,7 +79,7 @@ def unpack(source: bytes | Path, kwargs: Kwargs) -> object:
 def _unpack_file(path: Path, mode: str | None, options: dict[str, object]) -> object:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head[:1] != bytes((_PICKLE,)):
+    if head[:1] != _PICKLE:
         return _joblib_load(path, None, options)
     if not options and _MARK not in head and _is_plain_pickle(memory := file_memory(path, "r")):
         return pickle.loads(memory)  # noqa: S301  bytes are verified first
@@ -90,7 +90,7 @@ def _unpack_file(path: Path, mode: str | None, options: dict[str, object]) -> ob
 
 def _is_plain_pickle(data: bytes | memoryview) -> bool:
     raw: Any = data.obj if isinstance(data, memoryview) else data
-    return raw[:1] == bytes((_PICKLE,)) and raw.find(_MARK) < 0
+    return bool(raw[:1] == _PICKLE and raw.find(_MARK) < 0)
 
 
 def _joblib_load(source: Path | BinaryIO, mode: str | None, options: dict[str, Any]) -> object:

@@ -1,0 +1,230 @@
+"""Bytes at any URL that fsspec knows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Unpack
+
+from provenance._util.atomic import discard
+from provenance._util.payload import Buffers, FileContent
+from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.digests import hash_bytes
+from provenance.blobstores.disk import DiskStore
+from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
+from provenance.blobstores.keys import digest_of, is_key
+from provenance.blobstores.remote import Remote, check_url, connect
+from provenance.blobstores.storage_errors import storage_failure
+from provenance.blobstores.writer import Spooled, spool
+from provenance.errors import BlobCorruptError, BlobNotFoundError, ProvenanceError, StorageError
+from provenance.types import BlobKey, BlobRef, Payload
+
+_SHARD = 2
+_IN_MEMORY_BYTES = 64 << 20
+
+
+class FsspecStore(StoreBase):
+    """Keep bytes as files or objects under a URL: ``s3://bucket/prefix``, ``sftp://host/folder``, ``memory://x``.
+
+    Bytes are verified whenever they come from there. Where the filesystem can create a file only if it is not there
+    yet, that is how they are published; elsewhere a temporary file is moved into place.
+
+    Parameters
+    ----------
+    url : str
+        Where to keep the bytes.
+    storage_options : mapping, optional
+        Options of the filesystem, such as ``{"endpoint_url": ...}``.
+    cachedir : path, optional
+        A local folder that keeps a copy of what was read or written, so that it is downloaded once and can be mapped.
+    **options
+        See `StoreBase`.
+
+    Raises
+    ------
+    ConfigError
+        fsspec does not know the protocol of the URL, or the package for it is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        storage_options: Mapping[str, Any] | None = None,
+        cachedir: str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        **options: Unpack[StoreOptions],
+    ) -> None:
+        super().__init__(url if name is None else name, **options)
+        check_url(url, self._name)
+        self.url = url
+        self._storage_options = dict(storage_options or {})
+        self._cache = None if cachedir is None else DiskStore(cachedir, name=f"cache of {self._name}")
+        self._remote: tuple[int, Remote] | None = None
+
+    def _here(self) -> Remote:
+        """The filesystem, for this process: a connection of the parent's is of no use in a forked one."""
+        known, process = self._remote, os.getpid()
+        if known is not None and known[0] == process:
+            return known[1]
+        remote = connect(self.url, self._storage_options)
+        self._remote = (process, remote)
+        return remote
+
+    @contextlib.contextmanager
+    def _reaching(self, doing: str) -> Iterator[Remote]:
+        try:
+            yield self._here()
+        except (ProvenanceError, FileNotFoundError, FileExistsError):
+            raise
+        except Exception as exc:  # each filesystem raises what its own client library raises
+            raise storage_failure(self._name, self.url, doing, exc) from exc
+
+    # ---- reading
+
+    def _has(self, key: BlobKey) -> bool:
+        return (self._cache is not None and key in self._cache) or self._size_of(key) is not None
+
+    def _size_of(self, key: BlobKey) -> int | None:
+        with self._reaching(f"look for {key}") as remote:
+            return remote.size(_path(key))
+
+    def _get(self, key: BlobKey) -> bytes:
+        if self._cache is None:
+            return self._download(key)
+        with contextlib.suppress(BlobNotFoundError, BlobCorruptError):
+            return self._cache.get(key)
+        data = self._download(key)
+        self._keep(data, key[64:])
+        return data
+
+    def _download(self, key: BlobKey) -> bytes:
+        """The verified bytes of `key`; what arrives damaged is read a second time before it is called so."""
+        for _ in range(2):
+            try:
+                with self._reaching(f"read {key}") as remote:
+                    data = remote.read(_path(key))
+            except FileNotFoundError:
+                raise self._missing(key) from None
+            if hash_bytes(data) == digest_of(key):
+                return data
+        raise self._damaged(key)
+
+    def _damaged(self, key: BlobKey) -> BlobCorruptError:
+        place = f"{self.url}, {_path(key)}"
+        if self._permissions.write or self._permissions.delete:
+            with contextlib.suppress(FileNotFoundError), self._reaching(f"move {key} away") as remote:
+                place = f"{place}, moved to {remote.set_aside(_path(key))}"
+        return self._corrupt(key, place)
+
+    def _local_path(self, key: BlobKey) -> Path | None:
+        if self._cache is None:
+            return None
+        with contextlib.suppress(BlobNotFoundError, BlobCorruptError):
+            return self._cache.local_path(key)
+        if (self._size_of(key) or 0) < _IN_MEMORY_BYTES:
+            self._cache.put(self._download(key), extension=key[64:])
+        else:
+            self._fetch(key, self._cache)
+        return self._cache.local_path(key)
+
+    def _fetch(self, key: BlobKey, cache: DiskStore) -> None:
+        """Download a large file into the cache without holding it in memory."""
+        for _ in range(2):
+            file = str(cache.temporary / f"{os.getpid()}-{os.urandom(8).hex()}")
+            try:
+                with self._reaching(f"read {key}") as remote:
+                    remote.fetch(_path(key), file)
+                ref = cache.put(FileContent(Path(file)), extension=key[64:])
+            except FileNotFoundError:
+                raise self._missing(key) from None
+            finally:
+                discard(file)
+            if ref.key == key:
+                return
+            cache.delete(ref.key)
+        raise self._damaged(key)
+
+    # ---- writing
+
+    def _put(self, payload: Payload, extension: str) -> BlobRef:
+        if isinstance(payload, Buffers) and payload.size < _IN_MEMORY_BYTES:
+            data = payload.to_bytes()
+            ref = BlobRef(BlobKey(hash_bytes(data) + extension), len(data))
+            self._publish(ref, data)
+            self._keep(data, extension)
+            return ref
+        spooled = self._spool(payload)
+        try:
+            ref = BlobRef(BlobKey(spooled.digest + extension), spooled.length)
+            self._publish(ref, Path(spooled.path))
+            if self._cache is not None:
+                with contextlib.suppress(StorageError):
+                    self._cache.adopt(spooled, extension)
+        finally:
+            discard(spooled.path)
+        return ref
+
+    def _keep(self, data: bytes, extension: str) -> None:
+        """Keep a copy in the cache; that it cannot be kept is no reason to fail."""
+        if self._cache is not None:
+            with contextlib.suppress(StorageError):
+                self._cache.put(data, extension=extension)
+
+    def _spool(self, payload: Payload) -> Spooled:
+        from tempfile import gettempdir  # noqa: PLC0415  loaded when first used
+
+        folder = Path(gettempdir()) if self._cache is None else self._cache.temporary
+        return spool(payload, folder, lambda exc: storage_failure(self._name, folder, "write a temporary file", exc))
+
+    def _publish(self, ref: BlobRef, source: bytes | Path) -> None:
+        replace = self._may_replace(ref, source)
+        if replace is None:
+            return
+        try:
+            with self._reaching(f"store {ref.key}") as remote:
+                remote.write(source, _path(ref.key), replace=replace)
+        except FileExistsError as exc:  # another writer was first
+            if self._on_duplicate_key == "raise":
+                raise refuse_duplicate(ref.key, self._name) from exc
+
+    def _may_replace(self, ref: BlobRef, source: bytes | Path) -> bool | None:
+        """Whether what is there under this key, if anything is, is replaced; None if there is nothing to do."""
+        size = self._size_of(ref.key)
+        if size is None:
+            return False
+        if self._on_duplicate_key == "overwrite":
+            return True
+        if self._on_duplicate_key == "raise":
+            raise refuse_duplicate(ref.key, self._name)
+        if self._on_duplicate_key == "check_collision":
+            with self._reaching(f"compare {ref.key}") as remote:
+                if remote.read(_path(ref.key)) != (source if isinstance(source, bytes) else source.read_bytes()):
+                    raise refuse_collision(ref.key, self._name)
+            return None
+        if size == ref.size:
+            return None
+        self._report(ref.key, f"{self.url}, {_path(ref.key)}, replaced by sound bytes")
+        return True
+
+    # ---- the rest
+
+    def _delete(self, key: BlobKey) -> None:
+        if self._cache is not None:
+            self._cache.delete(key)
+        with self._reaching(f"delete {key}") as remote:
+            remote.remove(_path(key))
+
+    def _ids(self) -> Iterator[BlobKey]:
+        with self._reaching("list its keys") as remote:
+            names = remote.names()
+        for name in names:
+            shard, _, rest = name.partition("/")
+            if len(shard) == _SHARD and is_key(shard + rest):
+                yield BlobKey(shard + rest)
+
+
+def _path(key: BlobKey) -> str:
+    return f"{key[:_SHARD]}/{key[_SHARD:]}"
