@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from types import NoneType
+from typing import Any
 
 from provenance.hashing import grammar
 from provenance.hashing.digest import conclude
@@ -30,8 +31,12 @@ _FIXED = frozenset({NoneType, bool, float, complex})
 _STRINGS = {str}
 _INTEGERS = {int}
 _SEQUENCES = {tuple, list}
-_covers_atoms = grammar.ATOMS.issuperset
-_covers_strings = frozenset({str}).issuperset
+_CONTAINERS = {tuple, list, dict}
+_LEVELS = 4
+_MOST_SHAPES = 1024
+
+covers_atoms = grammar.ATOMS.issuperset
+"""Whether all types that are given are types of atoms."""
 
 
 def _marshal2(value: object, /) -> bytes:
@@ -59,7 +64,7 @@ def atom(value: object) -> bytes:
 
 def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
     """C of a short tuple or list of atoms; None if it is something else."""
-    if len(value) < grammar.PACK_MINIMUM and _covers_atoms(map(type, value)):
+    if len(value) < grammar.PACK_MINIMUM and covers_atoms(map(type, value)):
         data = dumps(value)
         if len(data) <= grammar.INLINE_LIMIT:
             return data
@@ -68,20 +73,114 @@ def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
 
 def flat_mapping(value: dict[object, object]) -> bytes | None:
     """C of a short dict from strings to atoms; None if it is something else."""
-    if len(value) < grammar.PACK_MINIMUM and _covers_strings(map(type, value)):
-        keys = tuple(sorted(value))  # type: ignore[type-var]
-        values = tuple(map(value.__getitem__, keys))
-        if _covers_atoms(map(type, values)):
-            data = dumps((StopIteration, keys, values))
+    shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
+    if shape is not None:
+        values = shape[1](value)
+        if covers_atoms(map(type, values)):
+            data = dumps((StopIteration, shape[0], values))
             if len(data) <= grammar.INLINE_LIMIT:
                 return data
+    return None
+
+
+def small(value: object) -> bytes | None:
+    """C of a small tuple, list or dict of atoms and such containers; None if it is something else."""
+    form = _form(value, _LEVELS)
+    if form is not None:
+        data = dumps(form)
+        if len(data) <= grammar.INLINE_LIMIT:
+            return data
+    return None
+
+
+def joined_small(block: Sequence[object]) -> bytes | None:
+    """C of each small container in the block, joined; None if one of them is something else."""
+    kinds = set(map(type, block))
+    if kinds <= _SEQUENCES and _are_flat(block):  # type: ignore[arg-type]
+        data = dumps(block)
+    elif kinds <= _CONTAINERS:
+        forms = []
+        for child in block:
+            form = _form(child, _LEVELS)
+            if form is None:
+                return None
+            forms.append(form)
+        data = dumps(forms)
+    else:
+        return None
+    return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
+
+
+def _are_flat(block: Sequence[Sequence[object]]) -> bool:
+    return max(map(len, block)) < grammar.PACK_MINIMUM and covers_atoms(map(type, chain.from_iterable(block)))
+
+
+def _form(value: Any, levels: int) -> Any:
+    """What `marshal` writes like the container; None if it is not made of small containers and atoms.
+
+    `levels` bounds the recursion, and what is done in vain when the value turns out to be something else.
+    """
+    kind = type(value)
+    if kind is dict:
+        shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
+        if shape is None:
+            return None
+        children: Any = shape[1](value)
+    elif kind in _SEQUENCES and len(value) < grammar.PACK_MINIMUM:
+        children = value
+    else:
+        return None
+    if not covers_atoms(map(type, children)):
+        children = _forms(children, levels - 1)
+        if children is None:
+            return None
+    return (StopIteration, shape[0], children) if kind is dict else children
+
+
+def _forms(children: Any, levels: int) -> Any:
+    if not levels:
+        return None
+    forms = []
+    for child in children:
+        if type(child) in grammar.ATOMS:
+            forms.append(child)
+        else:
+            form = _form(child, levels)
+            if form is None:
+                return None
+            forms.append(form)
+    return forms if type(children) is list else tuple(forms)
+
+
+_Shape = tuple[tuple[object, ...], Callable[[dict[object, object]], tuple[object, ...]]]
+
+_shapes: dict[tuple[int, ...], _Shape] = {}
+"""Keys in canonical order, and how to get their values, by the identities of the keys of a small dict.
+
+Dicts made by the same code share their key objects. Equality would take 1, True and 1.0 for one key. An entry keeps
+its keys alive, so their identities stay theirs.
+"""
+
+
+def _shape_of(value: dict[object, object]) -> _Shape | None:
+    if len(value) >= grammar.PACK_MINIMUM:
+        return None
+    kinds = set(map(type, value))
+    if kinds <= _STRINGS or kinds == _INTEGERS:
+        keys = tuple(sorted(value))  # type: ignore[type-var]
+        shape = (keys, itemgetter(*keys) if len(keys) > 1 else lambda one: tuple(one.values()))
+        if kinds == _STRINGS:
+            if len(_shapes) >= _MOST_SHAPES:
+                _shapes.clear()
+            _shapes[tuple(map(id, value))] = shape
+        return shape
     return None
 
 
 def flat_set(tag: bytes, value: Collection[object]) -> bytes | None:
     """C of a set of atoms all of whose members are strings or all integers; None if it is something else."""
     ordered = ordered_plain(value)
-    return None if ordered is None else conclude([tag, *atoms(b"(", ordered)])
+    return None if ordered is None else conclude([tag, *atoms(b"(", ordered, {type(ordered[0])})])
 
 
 def ordered_plain(keys: Collection[object]) -> list[object] | None:
@@ -105,9 +204,8 @@ def _all_inline_integers(numbers: Collection[int]) -> bool:
     return max(len(dumps(max(numbers))), len(dumps(min(numbers)))) <= grammar.INLINE_LIMIT
 
 
-def atoms(tag: bytes, values: Sequence[object]) -> list[bytes]:
-    """Pieces of E of a tuple or list of atoms, of any length."""
-    kinds = set(map(type, values))
+def atoms(tag: bytes, values: Sequence[object], kinds: set[type]) -> list[bytes]:
+    """Pieces of E of a tuple or list of atoms of these types, of any length."""
     if len(values) >= grammar.PACK_MINIMUM and kinds == _STRINGS:
         pieces = packed(tag, values)  # type: ignore[arg-type]
         if pieces is not None:
@@ -148,67 +246,3 @@ def packed(tag: bytes, texts: Sequence[str]) -> list[bytes] | None:
     ):
         return None
     return [grammar.packed_header(tag, len(texts), len(data)), data]
-
-
-class RowWriter:
-    """Writes blocks of small containers of atoms; remembers the key sets it has met.
-
-    Dicts made by the same code share their key objects, so a set of keys is recognised by identities. Equality
-    would take 1, True and 1.0 for one key. The keys are kept alive as long as their identities are used.
-    """
-
-    __slots__ = ("_shapes",)
-
-    def __init__(self) -> None:
-        self._shapes: dict[tuple[int, ...], _Shape | None] = {}
-
-    def joined(self, block: Sequence[object], kinds: set[type]) -> bytes | None:
-        """C of each child in the block, joined; None if that cannot be certified."""
-        if kinds == {dict}:
-            rows = self._rows(block)  # type: ignore[arg-type]
-        elif kinds <= _SEQUENCES:
-            rows = _short(block)  # type: ignore[arg-type]
-        else:
-            return None
-        if rows is None:
-            return None
-        data = dumps(rows)
-        return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
-
-    def _rows(self, block: Sequence[dict[object, object]]) -> list[object] | None:
-        shapes = self._shapes
-        rows: list[object] = []
-        contents = []
-        for row in block:
-            identity = tuple(map(id, row))
-            try:
-                shape = shapes[identity]
-            except KeyError:
-                shape = self._learn(identity, row)
-            if shape is None:
-                return None
-            keys, values_of = shape
-            values = values_of(row)
-            contents.append(values)
-            rows.append((StopIteration, keys, values))
-        return rows if _covers_atoms(map(type, chain.from_iterable(contents))) else None
-
-    def _learn(self, identity: tuple[int, ...], row: dict[object, object]) -> _Shape | None:
-        if len(self._shapes) >= BLOCK:
-            self._shapes.clear()
-        if 2 <= len(row) < grammar.PACK_MINIMUM and set(map(type, row)) == _STRINGS:
-            keys = tuple(sorted(row))  # type: ignore[type-var]
-            shape = (keys, itemgetter(*keys))
-        else:
-            return None
-        self._shapes[identity] = shape
-        return shape
-
-
-_Shape = tuple[tuple[object, ...], Callable[[dict[object, object]], tuple[object, ...]]]
-
-
-def _short(block: Sequence[Sequence[object]]) -> Sequence[object] | None:
-    if max(map(len, block)) < grammar.PACK_MINIMUM and _covers_atoms(map(type, chain.from_iterable(block))):
-        return block
-    return None

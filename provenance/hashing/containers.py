@@ -36,8 +36,8 @@ class Walker(Protocol):
         """Whether stand-ins have to be visited one by one."""
 
     @property
-    def rows(self) -> bulk.RowWriter | None:
-        """Writer of small containers; None while what is inside them has to be visited."""
+    def looks_inside(self) -> bool:
+        """Whether the identity of everything, however deep, has to be looked at."""
 
     def touches(self, values: Collection[object]) -> bool:
         """Whether one of the values counts as a stand-in because of its identity."""
@@ -45,19 +45,18 @@ class Walker(Protocol):
 
 Opener: TypeAlias = Callable[[Walker, Any], Visit]
 
-_covers_atoms = grammar.ATOMS.issuperset
-
 
 # --- tuples and lists
 
 
 def _open_sequence(tag: bytes, walk: Walker, value: tuple[object, ...] | list[object]) -> Visit:
-    if not walk.touches(value):
-        data = bulk.flat_sequence(value)
+    if not walk.looks_inside:
+        data = bulk.small(value)
         if data is not None:
             return data
-        if _covers_atoms(map(type, value)):
-            return conclude(bulk.atoms(tag, value))
+    kinds = set(map(type, value))
+    if kinds <= grammar.ATOMS and not walk.touches(value):
+        return conclude(bulk.atoms(tag, value, kinds))
     frame = Frame(value, _finish_items, step_to_item)
     _expect_items(frame, walk, tag, value, range(len(value)))
     return frame
@@ -99,26 +98,24 @@ def _items_by_blocks(
 ) -> Iterator[object]:
     for start in range(0, len(values), bulk.BLOCK):
         block = values[start : start + bulk.BLOCK]
-        data = _joined(walk, block, None)
+        data = _joined_atoms(walk, block)
         if data is not None:
             frame.encoded.append(data)
             continue
         for first in range(start, start + len(block), bulk.SUB_BLOCK):
             last = min(first + bulk.SUB_BLOCK, start + len(block))
             part = values[first:last]
-            data = _joined(walk, part, walk.rows)
+            data = _joined_atoms(walk, part)
+            if data is None and not walk.looks_inside:
+                data = bulk.joined_small(part)
             if data is not None:
                 frame.encoded.append(data)
             else:
                 yield from _items(frame, part, names[first:last])
 
 
-def _joined(walk: Walker, block: Sequence[object], rows: bulk.RowWriter | None) -> bytes | None:
-    """C of each child in the block, joined, if they are atoms, or small containers of atoms, and short."""
-    kinds = set(map(type, block))
-    if kinds <= grammar.ATOMS:
-        return None if walk.touches(block) else bulk.joined_atoms(block)
-    return None if rows is None else rows.joined(block, kinds)
+def _joined_atoms(walk: Walker, block: Sequence[object]) -> bytes | None:
+    return bulk.joined_atoms(block) if bulk.covers_atoms(map(type, block)) and not walk.touches(block) else None
 
 
 # --- dicts
@@ -127,20 +124,20 @@ def _joined(walk: Walker, block: Sequence[object], rows: bulk.RowWriter | None) 
 def _open_mapping(
     walk: Walker, value: dict[object, object], step: Callable[[object], str] = step_to_item
 ) -> Visit:
-    touched = walk.touches(value) or walk.touches(value.values())
-    if not touched:
-        data = bulk.flat_mapping(value)
+    if not walk.looks_inside:
+        data = bulk.small(value)
         if data is not None:
             return data
-    keys = None if touched and walk.touches(value) else bulk.ordered_plain(value)
+    keys = None if walk.touches(value) else bulk.ordered_plain(value)
     if keys is None:
         frame = Frame(value, _finish_items, step)
         frame.pending = _keys_then_values(frame, walk, value, step)
         return frame
-    head = [grammar.MAPPING_HEAD, *bulk.atoms(b"(", keys)]
+    head = [grammar.MAPPING_HEAD, *bulk.atoms(b"(", keys, {type(keys[0])})]
     values = list(map(value.__getitem__, keys))
-    if not touched and _covers_atoms(map(type, values)):
-        return conclude([*head, *bulk.atoms(b"(", values)])
+    kinds = set(map(type, values))
+    if kinds <= grammar.ATOMS and not walk.touches(values):
+        return conclude([*head, *bulk.atoms(b"(", values, kinds)])
     frame = Frame(value, lambda frame: [*head, *frame.pieces()], step)
     _expect_items(frame, walk, b"(", values, keys)
     return frame

@@ -50,7 +50,7 @@ class Walk:
     stand-ins they count as.
     """
 
-    __slots__ = ("_active", "_carried", "_carriers", "_known", "_path", "_rows", "_stack", "references", "relations")
+    __slots__ = ("_active", "_carried", "_carriers", "_known", "_path", "_stack", "references", "relations")
 
     def __init__(
         self,
@@ -66,7 +66,6 @@ class Walk:
         self._stack: list[Frame] = []
         self._active: set[int] = set()
         self._known: dict[int, tuple[object, bytes]] = {}
-        self._rows = bulk.RowWriter()
 
     # --- the loop
 
@@ -181,9 +180,9 @@ class Walk:
         return self._carriers is not None
 
     @property
-    def rows(self) -> bulk.RowWriter | None:
-        """Writer of small containers; None while what is inside them has to be visited."""
-        return self._rows if self._carried is None else None
+    def looks_inside(self) -> bool:
+        """Whether the identity of everything, however deep, has to be looked at."""
+        return self._carried is not None
 
     def touches(self, values: Collection[object]) -> bool:
         """Whether one of the values counts as a stand-in because of its identity."""
