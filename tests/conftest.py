@@ -1,0 +1,21 @@
+"""What holds for every test: it starts with an unconfigured library, in a folder of its own, and leaves no trace."""
+
+from __future__ import annotations
+
+import pytest
+
+from provenance import state
+
+pytest.register_assert_rewrite("provenance.testing")
+
+
+@pytest.fixture(autouse=True)
+def unconfigured(monkeypatch, tmp_path):
+    """No settings, no configuration from the environment, and nothing to be found upwards of the working directory."""
+    for variable in ("PROVENANCE_CONFIG", "PROVENANCE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.chdir(tmp_path)
+    before = state.settings()
+    state.install(state.Settings())
+    yield
+    state.install(before)
