@@ -114,7 +114,7 @@ _HOMES = {
 _ORIGINS = {name: (home, name) for home, names in _HOMES.items() for name in names.split()}
 _ORIGINS["hash"] = ("hashing", "hash_value")
 
-__all__ = [  # noqa: PLE0604  names only, kept in step with the table by a test
+__all__ = [
     "ArchiveError",
     "ArchivedFile",
     "Artifact",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, cast
 
 from provenance import state
 from provenance.artifacts.artifact import Artifact
@@ -64,7 +65,9 @@ def lineage_graph(artifact_or_id: ArtifactLike | ArtifactSet) -> LineageGraph:
     return LineageGraph(tuple(found[key] for key in ordered), edges)
 
 
-def promote(artifact_or_id: ArtifactLike | ArtifactSet, to_repo: Repo | str, from_repo: Repo | str | None = None) -> object:
+def promote(
+    artifact_or_id: ArtifactLike | ArtifactSet, to_repo: Repo | str, from_repo: Repo | str | None = None
+) -> object:
     """Copy an artifact, and everything behind it, into another repo.
 
     Bytes and metadata are copied as they are; nothing is unpickled. What the other repo has already is left
@@ -131,7 +134,7 @@ def _collect(start: ArtifactLike | ArtifactSet, source: Repo | None = None) -> d
 def _repos_near(start: ArtifactLike | ArtifactSet) -> tuple[Repo, ...]:
     """The repo that `start` lies in, then the others in reach."""
     if is_proxy(start):
-        return start.artifact.repo, *state.known_repos()  # type: ignore[attr-defined]
+        return cast("Any", start).artifact.repo, *state.known_repos()
     if isinstance(start, Artifact):
         return start.repo, *state.known_repos()
     if isinstance(start, str):

@@ -23,7 +23,7 @@ BlobKey = NewType("BlobKey", str)
 SetId = NewType("SetId", str)
 """Digest of the sorted member ids of an artifact set: 64 hex digits."""
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Version: TypeAlias = int | str
 Kargs: TypeAlias = dict[str, object]
 OnDuplicateKey: TypeAlias = Literal["skip", "overwrite", "check_collision", "raise"]
@@ -101,8 +101,7 @@ class BlobStore(Protocol):
         """The bytes of `key`; `BlobNotFoundError` or `BlobCorruptError` if there are none to trust."""
 
     def local_path(self, key: BlobKey) -> Path | None:
-        """A verified local file with the bytes of `key` that is never written again, or None where
-        the store has no local files."""
+        """A verified local file with the bytes of `key`, never written again; None where the store has no files."""
 
     def put(self, data: Payload | bytes, *, extension: str = "") -> BlobRef:
         """Store bytes without clobbering; the key is their digest followed by `extension`."""

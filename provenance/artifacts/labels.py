@@ -34,7 +34,8 @@ def normalize_labels(labels: Labels | None) -> dict[str, JSON] | None:
         return None
     if isinstance(labels, str):
         labels = {"name": labels}
-    if not isinstance(labels, Mapping):
+    given: object = labels  # callers without a type checker pass anything
+    if not isinstance(given, Mapping):
         msg = f"labels must be a string or a JSON object, not {type(labels).__name__}: {labels!r:.80}"
         raise InvalidLabelsError(msg)
     _require_string_keys(labels, "labels")

@@ -35,7 +35,7 @@ class ArtifactReference:
         return self._artifact
 
 
-class ArtifactProxy(BaseObjectProxy):  # type: ignore[misc]  # wrapt's base is untyped
+class ArtifactProxy(BaseObjectProxy[Any]):
     """Behaves as the value it stands for and carries its artifact.
 
     A proxy pickles as its artifact's id, hashes (`provenance.hash`) as its value, and loads the value at most
@@ -76,12 +76,17 @@ class ArtifactProxy(BaseObjectProxy):  # type: ignore[misc]  # wrapt's base is u
     @property
     def artifact_id(self) -> ArtifactId:
         """The artifact's id; known without any look-up."""
-        return self._self_source.id  # type: ignore[no-any-return]
+        return self._self_source.id
 
     @property
     def is_loaded(self) -> bool:
         """Whether the value is in memory."""
-        return self._self_loaded  # type: ignore[no-any-return]
+        return self._self_loaded
+
+    def hold(self, value: object) -> None:
+        """Take a value that is in memory already as the loaded one."""
+        self._self_loaded = True
+        self.__wrapped__ = value
 
     def transform_value(self, fn: Callable[[Any], object]) -> ArtifactProxy:
         """Return a proxy of ``fn(value)`` that carries the same artifact.
@@ -91,20 +96,20 @@ class ArtifactProxy(BaseObjectProxy):  # type: ignore[misc]  # wrapt's base is u
         """
         transformed = proxy_class(callable_value=False)(self._self_source, lambda: fn(plain_value(self)))
         previous = self._self_transform
-        transformed._self_transform = fn if previous is None else _Composed(previous, fn)
+        transformed._self_transform = fn if previous is None else _Composed(previous, fn)  # noqa: SLF001  another of its kind
         return transformed
 
     def __provenance_encoding__(self) -> bytes:
+        """``C(v)`` of the value, without loading it unless it was transformed."""
         if self._self_transform is not None:
             return fingerprint(plain_value(self)).encoding
         return self.artifact.record.value_encoding
 
     def __reduce__(self) -> tuple[object, ...]:
         source = self._self_source
-        is_reference = isinstance(source, ArtifactReference)
-        if not is_reference and not source.is_stored:
+        if isinstance(source, Artifact) and not source.is_stored:
             return _plain, (plain_value(self),)
-        repo_name = None if is_reference else source.repo.name
+        repo_name = source.repo.name if isinstance(source, Artifact) else None
         is_callable = issubclass(type(self), CallableArtifactProxy)
         return restore_proxy, (source.id, repo_name, is_callable, self._self_transform)
 
@@ -150,7 +155,21 @@ def _in_place(name: str) -> Callable[[ArtifactProxy, object], object]:
     return operate
 
 
-for _name in "iadd isub imul imatmul itruediv ifloordiv imod ipow ilshift irshift iand ior ixor".split():
+for _name in [
+    "iadd",
+    "isub",
+    "imul",
+    "imatmul",
+    "itruediv",
+    "ifloordiv",
+    "imod",
+    "ipow",
+    "ilshift",
+    "irshift",
+    "iand",
+    "ior",
+    "ixor",
+]:
     setattr(ArtifactProxy, f"__{_name}__", _in_place(_name))
 
 
@@ -198,8 +217,7 @@ def lazy_proxy(artifact: Artifact, load: Callable[[], object] | None = None) -> 
 def holding_proxy(artifact: Artifact, value: object) -> ArtifactProxy:
     """A proxy of a value that is in memory already."""
     proxy = lazy_proxy(artifact)
-    proxy._self_loaded = True
-    proxy.__wrapped__ = value
+    proxy.hold(value)
     return proxy
 
 

@@ -55,7 +55,7 @@ class ArtifactSet:
     def from_record(cls, record: SetRecord) -> ArtifactSet:
         """The set a stored record describes."""
         made = cls.__new__(cls)
-        made._fill(record)
+        made._fill(record)  # noqa: SLF001  the other way to construct one
         return made
 
     def to_record(self) -> SetRecord:
@@ -99,13 +99,13 @@ class ArtifactSet:
         """Return the set of the members that are in all the others too."""
         return ArtifactSet(self.artifact_ids.intersection(*map(artifact_ids_of, others)), labels)
 
-    def __or__(self, other: ArtifactSet) -> ArtifactSet:
+    def __or__(self, other: object) -> ArtifactSet:
         return self.union(other) if isinstance(other, ArtifactSet) else NotImplemented
 
-    def __sub__(self, other: ArtifactSet) -> ArtifactSet:
+    def __sub__(self, other: object) -> ArtifactSet:
         return self.difference(other) if isinstance(other, ArtifactSet) else NotImplemented
 
-    def __and__(self, other: ArtifactSet) -> ArtifactSet:
+    def __and__(self, other: object) -> ArtifactSet:
         return self.intersection(other) if isinstance(other, ArtifactSet) else NotImplemented
 
     def relabel(self, labels: Labels | None) -> ArtifactSet:

@@ -9,6 +9,7 @@ from typing import Any
 
 from provenance.types import Kargs
 
+_STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -62,7 +63,7 @@ def compile_binder(fn: Callable[..., Any]) -> Binder:
     )
 
 
-def _compile(  # noqa: PLR0913  the parts of one signature
+def _compile(  # noqa: PLR0913, PLR0917  the parts of one signature
     fn_name: str,
     parameters: list[inspect.Parameter],
     named: list[inspect.Parameter],
@@ -93,7 +94,7 @@ def _parameter_list(parameters: list[inspect.Parameter]) -> str:
             parts.append("/")
         if p.kind is p.KEYWORD_ONLY and previous not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
             parts.append("*")
-        stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        stars = _STARS.get(p.kind, "")
         default = f"=__default_{p.name}" if p.default is not p.empty else ""
         parts.append(f"{stars}{p.name}{default}")
         previous = p.kind

@@ -47,7 +47,7 @@ def provenance_wrapper(fn: Callable[..., Any], options: Options) -> Callable[...
     return cached
 
 
-def provenance(  # noqa: PLR0913  the published signature
+def provenance(  # noqa: PLR0913, PLR0917  the published signature
     version: Version = 0,
     repo: Repo | str | None = None,
     name: str | None = None,
@@ -173,12 +173,13 @@ def provenance(  # noqa: PLR0913  the published signature
     )
 
     def decorate(fn: Callable[P, R]) -> Callable[P, R]:
-        if isinstance(fn, classmethod | staticmethod):
-            return type(fn)(_provenance_wrapper(fn.__func__, options))  # type: ignore[return-value]
-        if not callable(fn):
-            msg = f"only functions can be decorated, got {fn!r:.80}"
+        given: Any = fn
+        if isinstance(given, classmethod | staticmethod):
+            return cast("Callable[P, R]", type(given)(_provenance_wrapper(given.__func__, options)))
+        if not callable(given):
+            msg = f"only functions can be decorated, got {given!r:.80}"
             raise UsageError(msg)
-        return cast("Callable[P, R]", _provenance_wrapper(fn, options))
+        return cast("Callable[P, R]", _provenance_wrapper(given, options))
 
     return decorate
 

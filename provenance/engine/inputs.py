@@ -130,7 +130,7 @@ def _rewritten(fn: InputsFn, digests: Digests) -> Digests:
 
 def _apply(hook: str, fn: InputsFn, kargs: Kargs, varargs: tuple[object, ...]) -> tuple[Kargs, tuple[object, ...]]:
     given = {"kargs": dict(kargs), "varargs": tuple(varargs)}
-    returned = fn(given)
+    returned: object = fn(given)
     if not isinstance(returned, Mapping) or set(returned) != {"kargs", "varargs"}:
         got = sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
         msg = f"{hook} must return a dict with the keys 'kargs' and 'varargs', got {got}"

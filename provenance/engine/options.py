@@ -43,8 +43,9 @@ class Options:
     def __post_init__(self) -> None:
         if isinstance(self.version, bool) or not isinstance(self.version, int | str):
             _refuse("version", self.version, "an int or a str")
-        if self.name is not None and not (isinstance(self.name, str) and self.name):
-            _refuse("name", self.name, "a non-empty str")
+        name: object = self.name
+        if name is not None and not (isinstance(name, str) and name):
+            _refuse("name", name, "a non-empty str")
         for option in ("input_hash_fn", "input_process_fn"):
             value = getattr(self, option)
             if value is not None and not callable(value):
@@ -93,7 +94,7 @@ def _names(option: str, names: Collection[str] | None) -> frozenset[str]:
     return frozenset(names or ())
 
 
-def _merge_names(merge_defaults: bool | Collection[str] | None) -> bool | tuple[str, ...]:
+def _merge_names(merge_defaults: Any) -> bool | tuple[str, ...]:
     if merge_defaults is None or isinstance(merge_defaults, bool):
         return bool(merge_defaults)
     return tuple(sorted(_names("merge_defaults", merge_defaults)))
@@ -102,7 +103,8 @@ def _merge_names(merge_defaults: bool | Collection[str] | None) -> bool | tuple[
 def _custom_fields(custom_fields: Mapping[str, JSON] | None, tags: Collection[str] | None) -> dict[str, JSON]:
     fields = dict(custom_fields or {})
     if tags is not None:
-        fields["tags"] = sorted(_names("tags", tags))
+        names: list[JSON] = [*sorted(_names("tags", tags))]
+        fields["tags"] = names
     return normalize_custom_fields(fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 from provenance.artifacts.ids import is_proxy
 from provenance.types import JSON, Kargs
@@ -11,6 +12,10 @@ _TEXT_LIMIT = 200
 _ITEM_LIMIT = 20
 _DEPTH_LIMIT = 4
 _TOTAL_LIMIT = 200
+_EXACT_BITS = 53
+_PRINTED_BITS = 512
+_SCALARS = frozenset({type(None), bool, int, float, str})
+_CONTAINERS = frozenset({list, tuple, dict})
 
 
 class _Budget:
@@ -34,19 +39,25 @@ def preview_inputs(kargs: Kargs, varargs: tuple[object, ...]) -> JSON:
 def _preview(value: object, depth: int, budget: _Budget) -> JSON:
     budget.left -= 1
     if is_proxy(value):
-        return {"artifact": str(value.artifact_id)}  # type: ignore[attr-defined]
+        return {"artifact": str(cast("Any", value).artifact_id)}
     kind = type(value)
-    if value is None or kind is bool:
-        return value  # type: ignore[return-value]
-    if kind is int:
-        return value if abs(value) < 1 << 53 else _cut(str(value) if value.bit_length() < 4096 else "<large int>")  # type: ignore[operator, attr-defined]  # noqa: PLR2004
-    if kind is float:
-        return value if math.isfinite(value) else repr(value)  # type: ignore[arg-type, return-value]
-    if kind is str:
-        return _cut(value)  # type: ignore[arg-type]
-    if kind in (list, tuple, dict) and depth < _DEPTH_LIMIT and budget.left > 0:
+    if kind in _SCALARS:
+        return _preview_scalar(cast("Any", value))
+    if kind in _CONTAINERS and depth < _DEPTH_LIMIT and budget.left > 0:
         return _preview_container(value, depth, budget)
     return _describe(value)
+
+
+def _preview_scalar(value: Any) -> JSON:
+    if isinstance(value, str):
+        return _cut(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, int) and value.bit_length() > _EXACT_BITS:
+        # JSON readers lose the last digits of such integers; Python refuses to print very long ones.
+        return str(value) if value.bit_length() < _PRINTED_BITS else f"<int of {value.bit_length()} bits>"
+    shown: JSON = value
+    return shown
 
 
 def _preview_container(value: object, depth: int, budget: _Budget) -> JSON:

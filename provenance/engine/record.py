@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
+from provenance._util.containers import map_leaves
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import holding_proxy
@@ -17,8 +18,16 @@ from provenance.engine.unrecorded import pack_inputs, report_unrecorded
 from provenance.engine.values import DescribedValue, Encoding, describe_file, describe_value, edges_to, pack_value
 from provenance.errors import UsageError
 from provenance.hashing import SCHEME
-from provenance.types import ArtifactId, ArtifactRecord, Draft, Durations, InputEdge, Payload
-from provenance._util.containers import map_leaves
+from provenance.types import (
+    ArtifactId,
+    ArtifactRecord,
+    CarriesArtifact,
+    Draft,
+    Durations,
+    InputEdge,
+    Payload,
+    RecipeKey,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +169,7 @@ def result_id(call: Call, described: DescribedValue) -> ArtifactId:
     return call.id if call.use_cache else key.uncached_id(call.id, described.value_id)
 
 
-def _recipe(call: Call, target: Target) -> key.RecipeKey | None:
+def _recipe(call: Call, target: Target) -> RecipeKey | None:
     if not call.use_cache:
         return None
     recipe = call.recipe or key.recipe_of_call(call.spec, call.inputs)
@@ -189,11 +198,20 @@ def _edges(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
     )
 
 
-def _unhashed_proxies(call: Call) -> Iterable[tuple[str, object]]:
+def _unhashed_proxies(call: Call) -> Iterator[tuple[str, CarriesArtifact]]:
     """Proxies in arguments that are recorded but not hashed."""
     hashed = dict(call.inputs.raw.named)
     for name, value in call.inputs.kargs.items():
         if name not in hashed:
-            found: list[object] = []
-            map_leaves(value, is_proxy, lambda proxy, found=found: found.append(proxy) or proxy)
-            yield from ((f"kargs[{name!r}]", proxy) for proxy in found)
+            yield from ((f"kargs[{name!r}]", proxy) for proxy in _proxies_in(value))
+
+
+def _proxies_in(value: object) -> list[CarriesArtifact]:
+    found: list[CarriesArtifact] = []
+
+    def collect(proxy: CarriesArtifact) -> object:
+        found.append(proxy)
+        return proxy
+
+    map_leaves(value, is_proxy, collect)
+    return found

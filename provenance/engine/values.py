@@ -125,9 +125,8 @@ def pack_value(described: DescribedValue, wanted: Encoding) -> PackedValue:
             blob=source.value_blob,
             inline=source.value_inline,
         )
-    kwargs = {"load_kwargs": wanted.load_kwargs, "dump_kwargs": wanted.dump_kwargs}
     if described.file is not None:
-        return PackedValue(serializer=FILE_SERIALIZER, payload=described.file, **kwargs)
+        return _packed(FILE_SERIALIZER, described.file, wanted)
     name = wanted.serializer or serializer_for(described.value)
     try:
         payload = pack(described.value, name, wanted.dump_kwargs)
@@ -136,7 +135,13 @@ def pack_value(described: DescribedValue, wanted: Encoding) -> PackedValue:
             raise
         name = FALLBACK_SERIALIZER
         payload = pack(described.value, name, {})
-    return PackedValue(serializer=name, payload=payload, **kwargs)
+    return _packed(name, payload, wanted)
+
+
+def _packed(serializer: str, payload: Payload, wanted: Encoding) -> PackedValue:
+    return PackedValue(
+        serializer=serializer, load_kwargs=wanted.load_kwargs, dump_kwargs=wanted.dump_kwargs, payload=payload
+    )
 
 
 def edges_to(carriers: list[tuple[str, CarriesArtifact]], kind: Any) -> tuple[InputEdge, ...]:

@@ -165,7 +165,7 @@ def test_merge_defaults_fills_up_given_dicts(calls):
     defaults = {"x": 1, "y": 2}
 
     @p.provenance(merge_defaults=True)
-    def f(a, options=defaults, other=7):  # noqa: B006
+    def f(a, options=defaults, other=7):
         calls.append(options)
         return options
 
@@ -174,7 +174,7 @@ def test_merge_defaults_fills_up_given_dicts(calls):
     assert len(calls) == 1
 
     @p.provenance(merge_defaults=["options"])
-    def g(options=defaults, untouched=defaults):  # noqa: B006
+    def g(options=defaults, untouched=defaults):
         return (options, untouched)
 
     assert g({"z": 0}, {"z": 0}) == ({"x": 1, "y": 2, "z": 0}, {"z": 0})
@@ -217,7 +217,16 @@ def test_input_process_fn_changes_what_is_hashed_and_recorded_not_what_the_body_
 
 @pytest.mark.parametrize(
     "returned",
-    [None, 1, {}, {"kargs": {}}, {"kargs": {}, "varargs": (), "more": 1}, {"kargs": [], "varargs": ()}, {"kargs": {1: 2}, "varargs": ()}, {"kargs": {}, "varargs": 3}],
+    [
+        None,
+        1,
+        {},
+        {"kargs": {}},
+        {"kargs": {}, "varargs": (), "more": 1},
+        {"kargs": [], "varargs": ()},
+        {"kargs": {1: 2}, "varargs": ()},
+        {"kargs": {}, "varargs": 3},
+    ],
 )
 @pytest.mark.parametrize("hook", ["input_process_fn", "input_hash_fn"])
 def test_a_hook_that_returns_another_shape_is_refused_by_name(hook, returned, calls):

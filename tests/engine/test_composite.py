@@ -34,7 +34,9 @@ def test_a_reused_composite_loads_members_when_they_are_used(repo, monkeypatch):
     result = make()(3)
     loaded = []
     original = type(repo).load_value
-    monkeypatch.setattr(type(repo), "load_value", lambda self, record: loaded.append(record.name) or original(self, record))
+    monkeypatch.setattr(
+        type(repo), "load_value", lambda self, record: loaded.append(record.name) or original(self, record)
+    )
     assert set(result) == {"numbers", "text"}
     assert loaded == ["parts"]
     assert result["text"] == "xxx"
@@ -57,7 +59,7 @@ def test_options_for_the_serializer_can_be_given_by_key():
 def test_members_are_inputs_with_lineage_and_know_where_they_come_from():
     source = p.provenance(name="source")(lambda: 3)()
     parts = make()(source)
-    total = p.provenance(name="total")(lambda xs: sum(xs))(parts["numbers"])
+    total = p.provenance(name="total")(sum)(parts["numbers"])
     assert total == 3
     names = [artifact.name for artifact in p.dependencies(total)]
     assert names == ["source", "parts_numbers", "total"]

@@ -71,10 +71,8 @@ def test_ensure_proxies_works_on_either_side(outside):
     def total(xs, scale=1):
         return sum(xs) * scale
 
-    if outside:
-        f = p.ensure_proxies("xs")(p.provenance()(total))
-    else:
-        f = p.provenance()(p.ensure_proxies("xs")(total))
+    ensure, cache = p.ensure_proxies("xs"), p.provenance()
+    f = ensure(cache(total)) if outside else cache(ensure(total))
     assert f(source(3), scale=2) == 6
     with pytest.raises(p.InvalidInputsError, match="xs"):
         f([0, 1, 2, 7])
@@ -237,8 +235,12 @@ def test_a_body_that_changes_an_input_before_a_nested_call_leaves_nothing_wrong_
     assert total([0, 1, 2]) == 3
 
 
+def total(xs):
+    return sum(xs)
+
+
 def test_check_mutations_refuses_a_proxy_whose_value_was_changed():
-    f = p.provenance(name="f")(lambda xs: sum(xs))
+    f = p.provenance(name="f")(total)
     s, t = source(3), source(4)
     s.append(50)
     p.set_check_mutations(True)
