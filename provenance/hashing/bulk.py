@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, cycle, repeat
+from operator import is_, itemgetter
 from types import NoneType
 from typing import Any
 
@@ -31,6 +31,7 @@ _FIXED = frozenset({NoneType, bool, float, complex})
 _STRINGS = {str}
 _INTEGERS = {int}
 _SEQUENCES = {tuple, list}
+_DICTS = {dict}
 _CONTAINERS = {tuple, list, dict}
 _LEVELS = 4
 _MOST_SHAPES = 1024
@@ -73,6 +74,8 @@ def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
 
 def flat_mapping(value: dict[object, object]) -> bytes | None:
     """C of a short dict from strings to atoms; None if it is something else."""
+    if len(value) >= grammar.PACK_MINIMUM:
+        return None
     shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
     if shape is not None:
         values = shape[1](value)
@@ -99,12 +102,9 @@ def joined_small(block: Sequence[object]) -> bytes | None:
     if kinds <= _SEQUENCES and _are_flat(block):  # type: ignore[arg-type]
         data = dumps(block)
     elif kinds <= _CONTAINERS:
-        forms = []
-        for child in block:
-            form = _form(child, _LEVELS)
-            if form is None:
-                return None
-            forms.append(form)
+        forms = (_rows(block) if kinds == _DICTS else None) or _forms(block, _LEVELS)  # type: ignore[arg-type]
+        if forms is None:
+            return None
         data = dumps(forms)
     else:
         return None
@@ -115,21 +115,33 @@ def _are_flat(block: Sequence[Sequence[object]]) -> bool:
     return max(map(len, block)) < grammar.PACK_MINIMUM and covers_atoms(map(type, chain.from_iterable(block)))
 
 
+def _rows(block: Sequence[dict[object, object]]) -> list[object] | None:
+    """What `marshal` writes like flat dicts with the same keys; None if that is not what they are."""
+    first = block[0]
+    same_keys = len(set(map(len, block))) == 1 and all(map(is_, chain.from_iterable(block), cycle(first)))
+    shape = (_shapes.get(tuple(map(id, first))) or _shape_of(first)) if same_keys else None
+    if shape is None:
+        return None
+    contents = list(map(shape[1], block))
+    if not covers_atoms(map(type, chain.from_iterable(contents))):
+        return None
+    return list(zip(repeat(StopIteration), repeat(shape[0]), contents))  # noqa: B905  the first two never end
+
+
 def _form(value: Any, levels: int) -> Any:
     """What `marshal` writes like the container; None if it is not made of small containers and atoms.
 
     `levels` bounds the recursion, and what is done in vain when the value turns out to be something else.
     """
     kind = type(value)
+    if kind not in _CONTAINERS or len(value) >= grammar.PACK_MINIMUM:
+        return None
+    children = value
     if kind is dict:
         shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
         if shape is None:
             return None
-        children: Any = shape[1](value)
-    elif kind in _SEQUENCES and len(value) < grammar.PACK_MINIMUM:
-        children = value
-    else:
-        return None
+        children = shape[1](value)
     if not covers_atoms(map(type, children)):
         children = _forms(children, levels - 1)
         if children is None:
@@ -149,7 +161,7 @@ def _forms(children: Any, levels: int) -> Any:
             if form is None:
                 return None
             forms.append(form)
-    return forms if type(children) is list else tuple(forms)
+    return tuple(forms) if type(children) is tuple else forms
 
 
 _Shape = tuple[tuple[object, ...], Callable[[dict[object, object]], tuple[object, ...]]]
@@ -163,8 +175,6 @@ its keys alive, so their identities stay theirs.
 
 
 def _shape_of(value: dict[object, object]) -> _Shape | None:
-    if len(value) >= grammar.PACK_MINIMUM:
-        return None
     kinds = set(map(type, value))
     if kinds <= _STRINGS or kinds == _INTEGERS:
         keys = tuple(sorted(value))  # type: ignore[type-var]
@@ -178,17 +188,26 @@ def _shape_of(value: dict[object, object]) -> _Shape | None:
 
 
 def flat_set(tag: bytes, value: Collection[object]) -> bytes | None:
-    """C of a set of atoms all of whose members are strings or all integers; None if it is something else."""
-    ordered = ordered_plain(value)
-    return None if ordered is None else conclude([tag, *atoms(b"(", ordered, {type(ordered[0])})])
+    """C of a set whose members are all strings or all integers; None if it is something else."""
+    keys = plain_keys(value)
+    return None if keys is None else conclude([tag, *keys[1]])
 
 
-def ordered_plain(keys: Collection[object]) -> list[object] | None:
-    """Keys or members in canonical order, if all are exact inline strings or all exact inline integers."""
+def plain_keys(keys: Collection[object]) -> tuple[list[Any], list[bytes]] | None:
+    """Keys or members in canonical order, and the pieces of E of the tuple of them.
+
+    None if they are neither all exact inline strings nor all exact inline integers.
+    """
     kinds = set(map(type, keys))
-    if (kinds == _STRINGS and all_inline_text(keys)) or (kinds == _INTEGERS and _all_inline_integers(keys)):  # type: ignore[arg-type]
-        return sorted(keys)  # type: ignore[type-var]
-    return None
+    if kinds not in (_STRINGS, _INTEGERS):
+        return None
+    ordered: list[Any] = sorted(keys)  # type: ignore[type-var]
+    if kinds == _STRINGS and len(ordered) >= grammar.PACK_MINIMUM:
+        pieces = packed(b"(", ordered)
+        if pieces is not None:
+            return ordered, pieces
+    all_inline = all_inline_text(ordered) if kinds == _STRINGS else _all_inline_integers(ordered)
+    return (ordered, atoms(b"(", ordered, kinds)) if all_inline else None
 
 
 def all_inline_text(texts: Collection[str]) -> bool:
@@ -200,8 +219,8 @@ def all_inline_text(texts: Collection[str]) -> bool:
     return all(len(grammar.utf8(text)) <= room for text in texts if len(text) * 4 > room)
 
 
-def _all_inline_integers(numbers: Collection[int]) -> bool:
-    return max(len(dumps(max(numbers))), len(dumps(min(numbers)))) <= grammar.INLINE_LIMIT
+def _all_inline_integers(numbers: Sequence[int]) -> bool:
+    return max(len(dumps(numbers[0])), len(dumps(numbers[-1]))) <= grammar.INLINE_LIMIT
 
 
 def atoms(tag: bytes, values: Sequence[object], kinds: set[type]) -> list[bytes]:

@@ -128,12 +128,13 @@ def _open_mapping(
         data = bulk.small(value)
         if data is not None:
             return data
-    keys = None if walk.touches(value) else bulk.ordered_plain(value)
-    if keys is None:
+    plain = None if walk.touches(value) else bulk.plain_keys(value)
+    if plain is None:
         frame = Frame(value, _finish_items, step)
         frame.pending = _keys_then_values(frame, walk, value, step)
         return frame
-    head = [grammar.MAPPING_HEAD, *bulk.atoms(b"(", keys, {type(keys[0])})]
+    keys, pieces = plain
+    head = [grammar.MAPPING_HEAD, *pieces]
     values = list(map(value.__getitem__, keys))
     kinds = set(map(type, values))
     if kinds <= grammar.ATOMS and not walk.touches(values):
