@@ -1,0 +1,146 @@
+"""numpy: arrays by type, shape and values in C order, streamed without a copy of the whole.
+
+Memory layout does not count. What numpy leaves undefined (padding of records and of extended precision, values
+under a mask) is not looked at. A record array is described column by column, so that aligned and packed records
+are alike. Neither does byte order, which pickling does not always keep.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder
+
+_BLOCK = 1 << 20
+"""Bytes that are copied at a time where an array is not contiguous."""
+_EXTENDED = np.finfo(np.longdouble).nmant == 63
+"""Whether long doubles are the 80-bit numbers of x86, which are stored with padding."""
+
+
+def _type_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
+    """Describe an exact `numpy.ndarray`."""
+    dtype = values.dtype
+    if dtype.names is not None:
+        columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
+        labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
+        return Parts(f"{kind} of records", (dtype.names, values.shape, *columns), labels)
+    if dtype.hasobject:
+        return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
+    if dtype.kind == "T":
+        return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
+    return Array(kind, dtype.newbyteorder("<").str, values.shape, values.nbytes, _blocks(values))
+
+
+def _missing(dtype: np.dtype[Any]) -> object:
+    return (dtype.na_object,) if hasattr(dtype, "na_object") else ()
+
+
+def _blocks(values: np.ndarray[Any, Any]) -> Callable[[], Iterator[memoryview]]:
+    """Return what yields the bytes of an array in C order; a block is overwritten by the next one."""
+    if not values.nbytes:
+        return lambda: iter(())
+    if _EXTENDED and values.dtype.type in (np.longdouble, np.clongdouble):
+        return lambda: map(_without_padding, _pieces(values))
+    if values.dtype.str[0] == ">":
+        return lambda: map(_little_endian, _pieces(values))
+    return lambda: map(_raw, _pieces(values))
+
+
+def _raw(piece: np.ndarray[Any, Any]) -> memoryview:
+    return piece.reshape(-1).view(np.uint8).data
+
+
+def _little_endian(piece: np.ndarray[Any, Any]) -> memoryview:
+    return _raw(piece.astype(piece.dtype.newbyteorder("<")))
+
+
+def _without_padding(piece: np.ndarray[Any, Any]) -> memoryview:
+    numbers = piece.reshape(-1).view(np.uint8).reshape(-1, np.dtype(np.longdouble).itemsize).copy()
+    numbers[:, 10:] = 0
+    return numbers.reshape(-1).data
+
+
+def _pieces(values: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
+    if values.flags.c_contiguous:
+        flat = values.reshape(-1)
+        step = _BLOCK // values.itemsize + 1 if _is_rewritten(values.dtype) else flat.size
+        for start in range(0, flat.size, step):
+            yield flat[start : start + step]
+        return
+    row = values.nbytes // values.shape[0]
+    if row > _BLOCK and values.ndim > 1:
+        for inner in values:
+            yield from _pieces(inner)
+        return
+    step = max(1, _BLOCK // row)
+    for start in range(0, values.shape[0], step):
+        yield np.ascontiguousarray(values[start : start + step])
+
+
+def _is_rewritten(dtype: np.dtype[Any]) -> bool:
+    return dtype.str[0] == ">" or dtype.type in (np.longdouble, np.clongdouble)
+
+
+def _ndarray(obj: np.ndarray[Any, Any]) -> Parts | Array:
+    cls = type(obj)
+    if cls is np.ndarray or cls is np.memmap:
+        return array("numpy.ndarray", obj.view(np.ndarray))
+    state = getattr(obj, "__dict__", None)
+    plain = array("numpy.ndarray", obj.view(np.ndarray))
+    return Parts("subclass", (_type_name(cls), plain, Attributes(state) if state else None))
+
+
+def _masked(obj: np.ma.MaskedArray[Any, Any]) -> Parts:
+    data = np.ma.getdata(obj, subok=False)
+    mask = np.ma.getmaskarray(obj)
+    extra = (_type_name(type(obj)), _ndarray(np.asarray(obj.fill_value)), bool(obj.hardmask))
+    return Parts("numpy.ma.MaskedArray", (*extra, *_under(data, mask)))
+
+
+def _under(data: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> tuple[object, object]:
+    """The mask, and the values with zeros where they are masked."""
+    if mask.dtype.names is not None:
+        columns = [_under(data[name], mask[name]) for name in mask.dtype.names]
+        return mask.dtype.names, columns
+    if mask.any():
+        data = data.copy()
+        data[mask] = np.zeros((), data.dtype)
+    return array("numpy.ndarray", mask), array("numpy.ndarray", data)
+
+
+def _scalar(obj: np.generic) -> Parts | Array:
+    if type(obj) is np.object_:
+        raise Undetermined("an object scalar is not a value")
+    described = array("numpy.scalar", np.asarray(obj).view(np.ndarray))
+    return described if type(obj).__module__ == "numpy" else Parts("subclass", (_type_name(type(obj)), described))
+
+
+def _dtype(obj: np.dtype[Any]) -> Parts:
+    if obj.names is None:
+        base, shape = obj.subdtype or (None, ())
+        return Parts("numpy.dtype", (obj.str, base, shape, *(_missing(obj) if obj.kind == "T" else ())))
+    fields: list[Any] = [(name, *obj.fields[name]) for name in obj.names]  # type: ignore[index]
+    return Parts("numpy.dtype", (_type_name(obj.type), fields, obj.itemsize, obj.isalignedstruct))
+
+
+def _ufunc(obj: np.ufunc) -> Parts:
+    name = obj.__name__
+    for module in ("numpy", "scipy.special"):
+        if getattr(sys.modules.get(module), name, None) is obj:
+            return Parts("global", (f"{module}:{name}",))
+    raise Undetermined(f"the ufunc {name} was made from a function", "Pass the function itself.")
+
+
+register_encoder(np.ndarray, _ndarray)
+register_encoder(np.ma.MaskedArray, _masked)
+register_encoder(np.generic, _scalar)
+register_encoder(np.dtype, _dtype)
+register_encoder(np.ufunc, _ufunc)
