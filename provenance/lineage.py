@@ -1,4 +1,4 @@
-"""Where results come from: the artifacts behind an artifact, as a list, as a graph, and on their way to another repo."""
+"""Where results come from: the artifacts behind an artifact, as a list, a graph, or on their way to another repo."""
 
 from __future__ import annotations
 

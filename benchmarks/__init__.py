@@ -1,0 +1,1 @@
+"""Measurements of this library beside what one would use in its place."""
