@@ -32,10 +32,10 @@ def checks() -> list[Check]:
         Check("lint", (PYTHON, "-m", "ruff", "check", ".")),
         Check("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
         Check("types", (PYTHON, "-m", "mypy")),
-        Check("layers", (str(SCRIPTS / "lint-imports"), "--config", "importlinter.ini")),
+        Check("layers", (str(SCRIPTS / "lint-imports"), "importlinter.ini")),
         *_optional("docs", "mkdocs.yml", (PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet")),
         *_optional("benchmarks", "benchmarks/__main__.py", (PYTHON, "-m", "benchmarks", "--tiny")),
-        # One file runs in one process: what a module's tests share is started once, and a page's examples stay in order.
+        # One file runs in one process: what its tests share is started once, and a page's examples stay in order.
         Check("tests", (PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term")),
     ]
 
