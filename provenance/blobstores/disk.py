@@ -186,14 +186,18 @@ class DiskStore(StoreBase):
         if self._on_duplicate_key == "overwrite":
             _replace(written.path, target)
         elif not publish(written.path, target):
-            if self._on_duplicate_key == "raise":
-                raise refuse_duplicate(key, self._name)
-            if self._on_duplicate_key == "check_collision":
-                if not _same_content(written.path, target):
-                    raise refuse_collision(key, self._name)
-            elif not self._holds(key, written.length):
+            self._meet_existing(written, key, target)
+
+    def _meet_existing(self, written: Spooled, key: BlobKey, target: str) -> None:
+        if self._on_duplicate_key == "raise":
+            raise refuse_duplicate(key, self._name)
+        if self._on_duplicate_key == "check_collision":
+            if not _same_content(written.path, target):
+                raise refuse_collision(key, self._name)
+        elif not self._holds(key, written.length):
+            if os.path.lexists(target):  # else another process has deleted it just now
                 self._report(key, f"{target}, replaced by sound bytes")
-                _replace(written.path, target)
+            _replace(written.path, target)
 
     def _holds(self, key: BlobKey, length: int) -> bool:
         """Whether the file of `key` is there with sound bytes; it is settled then."""

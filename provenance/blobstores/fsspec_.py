@@ -15,7 +15,7 @@ from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.disk import DiskStore
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
-from provenance.blobstores.remote import Remote, check_url, connect
+from provenance.blobstores.remote import Remote, TakenError, check_url, connect
 from provenance.blobstores.storage_errors import storage_failure
 from provenance.blobstores.writer import Spooled, spool
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ProvenanceError, StorageError
@@ -77,7 +77,7 @@ class FsspecStore(StoreBase):
     def _reaching(self, doing: str) -> Iterator[Remote]:
         try:
             yield self._here()
-        except (ProvenanceError, FileNotFoundError, FileExistsError):
+        except (ProvenanceError, FileNotFoundError, TakenError):
             raise
         except Exception as exc:  # each filesystem raises what its own client library raises
             raise storage_failure(self._name, self.url, doing, exc) from exc
@@ -186,7 +186,7 @@ class FsspecStore(StoreBase):
         try:
             with self._reaching(f"store {ref.key}") as remote:
                 remote.write(source, _path(ref.key), replace=replace)
-        except FileExistsError as exc:  # another writer was first
+        except TakenError as exc:  # another writer was first
             if self._on_duplicate_key == "raise":
                 raise refuse_duplicate(ref.key, self._name) from exc
 

@@ -16,6 +16,10 @@ _APPEAR_AT_ONCE = frozenset({"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "
 """Protocols whose files appear complete or not at all when they are uploaded."""
 
 
+class TakenError(Exception):
+    """A file is there already and is not to be replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remote:
     """A folder of a filesystem; paths are relative to it.
@@ -60,7 +64,7 @@ class Remote:
 
         Raises
         ------
-        FileExistsError
+        TakenError
             The file is there already and is not to be replaced.
         """
         if self.direct:
@@ -73,7 +77,7 @@ class Remote:
         try:
             self._upload(source, temporary, "overwrite")
             if not replace and self.filesystem.exists(target):
-                raise FileExistsError(errno.EEXIST, "exists already", target)
+                raise TakenError(target)
             self.filesystem.mv(temporary, target)
         except BaseException:
             with contextlib.suppress(Exception):  # the first failure is the one to tell
@@ -84,9 +88,10 @@ class Remote:
         try:
             self._upload(source, target, "overwrite" if replace else "create")
         except OSError as exc:
-            # s3fs tells of a failed condition as EINVAL on some servers
-            if not replace and exc.errno == errno.EINVAL and self.filesystem.exists(target):
-                raise FileExistsError(errno.EEXIST, "exists already", target) from exc
+            # some servers' answer to a condition that does not hold arrives as EINVAL
+            refused = isinstance(exc, FileExistsError) or exc.errno == errno.EINVAL
+            if refused and not replace and self.filesystem.exists(target):
+                raise TakenError(target) from exc
             raise
 
     def _upload(self, source: bytes | Path, target: str, mode: str) -> None:
@@ -134,7 +139,10 @@ def check_url(url: str, store: str) -> None:
     """
     from fsspec.registry import get_filesystem_class  # noqa: PLC0415  loaded when first used
 
-    protocols = [part.partition("://")[0] for part in url.split("::")] if "://" in url else ["file"]
+    first, *others = url.split("::")
+    protocols = [part.partition("://")[0] for part in others if "://" in part]
+    if "://" in first or others:
+        protocols.append(first.partition("://")[0])
     for protocol in protocols:
         try:
             get_filesystem_class(protocol)

@@ -1,0 +1,161 @@
+"""The parts that stores are made of: publishing, payloads, writing while hashing."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provenance._util import atomic
+from provenance._util.payload import Buffers, FileContent, OpenFile, Streamed, bytes_of
+from provenance.blobstores.digests import hash_bytes, hash_file
+from provenance.blobstores.writer import HashingFile, spool
+from provenance.testing.blobstores import BIG, key_of
+
+
+@pytest.fixture(params=[True, False], ids=["hard links", "no hard links"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filesystems with and without hard links (as on FAT and some network shares)."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not request.param:
+        monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("links")
+class TestPublishing:
+    def test_a_file_gets_its_name_and_loses_the_temporary_one(self, tmp_path: Path) -> None:
+        descriptor, temporary = atomic.create_temporary(tmp_path / "tmp")
+        os.write(descriptor, b"x")
+        os.close(descriptor)
+        assert atomic.publish(temporary, tmp_path / "new folder" / "name")
+        assert (tmp_path / "new folder" / "name").read_bytes() == b"x"
+        assert not os.path.exists(temporary)
+
+    def test_a_name_that_is_taken_stays_taken(self, tmp_path: Path) -> None:
+        (tmp_path / "name").write_bytes(b"first")
+        (tmp_path / "temporary").write_bytes(b"second")
+        assert not atomic.publish(tmp_path / "temporary", tmp_path / "name")
+        assert (tmp_path / "name").read_bytes() == b"first"
+        assert (tmp_path / "temporary").exists()
+
+    def test_a_temporary_file_that_is_gone(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            atomic.publish(tmp_path / "gone", tmp_path / "name")
+
+
+def test_other_failures_to_link_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    (tmp_path / "temporary").write_bytes(b"x")
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        atomic.publish(tmp_path / "temporary", tmp_path / "name")
+
+
+def test_syncing_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        atomic.sync_folder(tmp_path / "gone")
+
+
+def test_folders_that_cannot_be_synced_are_passed_over() -> None:
+    atomic.sync_folder("/proc/self")
+    atomic.sync_folder("/proc/self/fd")
+
+
+def test_sweeping_a_folder_that_is_gone_does_nothing(tmp_path: Path) -> None:
+    atomic.sweep(tmp_path / "gone", 0)
+
+
+def test_sweeping_leaves_what_cannot_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    for name in ("folder", "file"):
+        os.utime(tmp_path / name, (0, 0))
+    atomic.sweep(tmp_path, 3600)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+class TestPayloads:
+    def test_only_what_is_in_memory_has_a_size(self, tmp_path: Path) -> None:
+        assert Buffers((b"ab", memoryview(b"cd"), bytearray(b"e"))).size == 5
+        assert Buffers((memoryview(b"12345678").cast("q"),)).size == 8
+        assert FileContent(tmp_path).size is None
+        assert OpenFile(io.BytesIO()).size is None
+        assert Streamed(lambda _: None).size is None
+
+    def test_all_can_be_written_more_than_once(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"abc")
+        with (tmp_path / "file").open("rb") as file:
+            for payload in (
+                Buffers((b"a", b"bc")),
+                FileContent(tmp_path / "file"),
+                OpenFile(file),
+                Streamed(lambda sink: sink.write(b"abc")),  # type: ignore[arg-type,return-value]
+            ):
+                assert bytes_of(payload) == bytes_of(payload) == b"abc"  # type: ignore[arg-type]
+
+
+def refuse(exc: OSError) -> Exception:
+    return RuntimeError(f"refused: {exc}")
+
+
+class TestWriting:
+    def test_small_and_large_pieces_are_hashed_in_order(self, tmp_path: Path) -> None:
+        pieces = [b"a", BIG, b"b" * 10, BIG, b"c"]
+        spooled = spool(Buffers(pieces), tmp_path, refuse)
+        data = b"".join(pieces)
+        assert Path(spooled.path).read_bytes() == data
+        assert (spooled.digest, spooled.length) == (key_of(data), len(data))
+
+    def test_the_position_is_known(self, tmp_path: Path) -> None:
+        seen = []
+
+        def write(file: Any) -> None:
+            for piece in (b"abc", BIG, b"d"):
+                file.write(piece)
+                seen.append(file.tell())
+
+        spool(Streamed(write), tmp_path, refuse)
+        assert seen == [3, 3 + len(BIG), 4 + len(BIG)]
+
+    def test_bytes_cannot_pass_by_the_hash(self, tmp_path: Path) -> None:
+        def write(file: Any) -> None:
+            file.raw.fileno()
+
+        with pytest.raises(Exception, match="hashed"):
+            spool(Streamed(write), tmp_path, refuse)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_no_second_thread_is_no_obstacle(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", fail)
+        assert spool(Buffers((BIG,)), tmp_path, refuse).digest == key_of(BIG)
+
+    @pytest.mark.parametrize("size", [10, 4 << 20], ids=["small", "large"])
+    def test_a_failure_to_write_is_made_into_the_given_error(self, size: int) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            with pytest.raises(RuntimeError, match="refused"):
+                HashingFile(writing, size, refuse).write(b"x" * size)
+        finally:
+            os.close(writing)
+
+    def test_what_is_hashed_is_all_that_is_in_the_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "file"
+        data = BIG * 2
+        path.write_bytes(data)
+        with path.open("rb") as file:
+            file.seek(100)
+            assert hash_file(file.fileno()) == hash_bytes(data) == key_of(data)
