@@ -1,0 +1,1 @@
+"""Complete pipelines on real data, run with ``python -m examples.<name>``."""
