@@ -1,0 +1,378 @@
+"""What every repo does for people, built on what the engine needs of one."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.artifacts.labels import Labels, normalize_labels
+from provenance.artifacts.restore import reading_from
+from provenance.artifacts.sets import ArtifactSet
+from provenance.errors import (
+    ArtifactNotFoundError,
+    InvalidIdError,
+    InvalidLabelsError,
+    PermissionDeniedError,
+    SetNotFoundError,
+)
+from provenance.repos.local_files import local_file
+from provenance.serializers import unpack
+from provenance.types import (
+    INPUTS_SERIALIZER,
+    JSON,
+    ArtifactId,
+    ArtifactRecord,
+    BlobKey,
+    Draft,
+    Payload,
+    Permissions,
+    RecipeKey,
+    RunRecord,
+    SetId,
+    SetRecord,
+    ValueId,
+)
+
+_VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
+
+
+class BaseRepo(ABC):
+    """Artifacts by id and by value, their values and inputs, and artifact sets.
+
+    Parameters
+    ----------
+    name : str
+        What the repo is called in the configuration and in messages.
+    read, write, delete : bool
+        What may be done with it. In a repo that may not be read nothing is found.
+    read_through_write : bool
+        Whether a chain may copy into this member what it found further down.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        read: bool = True,
+        write: bool = True,
+        read_through_write: bool = True,
+        delete: bool = True,
+    ) -> None:
+        self._name = name
+        self._permissions = Permissions(read, write, read_through_write, delete)
+
+    @property
+    def name(self) -> str:
+        """What the repo is called in the configuration and in messages."""
+        return self._name
+
+    @property
+    def permissions(self) -> Permissions:
+        """What may be done with the repo."""
+        return self._permissions
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._name!r}>"
+
+    # ---- artifacts
+
+    def get_by_id(self, artifact_id: ArtifactLike) -> Artifact:
+        """Return the artifact with this id.
+
+        Parameters
+        ----------
+        artifact_id : str, Artifact or ArtifactProxy
+            An id; or what carries one, to get the artifact as it lies in this repo.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be an id.
+        ArtifactNotFoundError
+            The repo has no such artifact.
+        """
+        return self.batch_get_by_id((artifact_id,))[0]
+
+    def batch_get_by_id(self, artifact_ids: Iterable[ArtifactLike]) -> list[Artifact]:
+        """Return the artifacts with these ids, in the order of the ids; one query for all of them.
+
+        Raises
+        ------
+        InvalidIdError
+            One of them cannot be an id.
+        ArtifactNotFoundError
+            Some are not in the repo; the message names them.
+        """
+        keys = [artifact_id_of(artifact_id) for artifact_id in artifact_ids]
+        records = self.find_records(keys)
+        missing = [key for key in dict.fromkeys(keys) if key not in records]
+        if missing:
+            shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")  # noqa: PLR2004
+            msg = f"no artifact {shown} in repo {self._name!r}; look in another repo, or compute it again"
+            raise ArtifactNotFoundError(msg)
+        return [Artifact(records[key], self) for key in keys]
+
+    def get_by_value_id(self, value_id: str) -> Artifact:
+        """Return the artifact with this value id; of several, the one that was stored last.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be a value id.
+        ArtifactNotFoundError
+            The repo has no artifact with this value.
+        """
+        if not isinstance(value_id, str) or not _VALUE_ID.fullmatch(value_id):
+            msg = (
+                f"not the id of a value: {value_id!r:.80}; value ids are 64 lower-case hex digits, "
+                "of archived files perhaps with the extension"
+            )
+            raise InvalidIdError(msg)
+        record = self.find_latest(ValueId(value_id))
+        if record is None:
+            msg = f"no artifact with the value {value_id} in repo {self._name!r}"
+            raise ArtifactNotFoundError(msg)
+        return Artifact(record, self)
+
+    def __getitem__(self, artifact_id: ArtifactLike) -> Artifact:
+        return self.get_by_id(artifact_id)
+
+    def __contains__(self, artifact_id: ArtifactLike) -> bool:
+        try:
+            key = artifact_id_of(artifact_id)
+        except InvalidIdError:
+            return False
+        return key in self.find_records((key,))
+
+    # A class with __getitem__ would otherwise be taken for a sequence.
+    __iter__ = None
+
+    def get_value(self, artifact_id: ArtifactLike) -> object:
+        """Return the value of an artifact: read, verified, and a new object each time.
+
+        Raises
+        ------
+        InvalidIdError, ArtifactNotFoundError
+            As `get_by_id`.
+        BlobNotFoundError, BlobCorruptError
+            The bytes are lost or damaged.
+        SerializationError
+            The bytes cannot be turned back into a value in this process.
+        """
+        return self.get_by_id(artifact_id).value
+
+    def get_inputs(self, artifact_id: ArtifactLike) -> object:
+        """Return the inputs of the call as ``{'kargs': {...}, 'varargs': (...)}``; artifacts among them are proxies.
+
+        Raises what `get_value` raises.
+        """
+        return self.get_by_id(artifact_id).inputs
+
+    def load_value(self, record: ArtifactRecord) -> object:
+        """Read, verify and deserialise the value of a record; see `get_value`."""
+        source = self.value_source(record)
+        if record.serializer == FILE_SERIALIZER:
+            key = record.value_blob.key if record.value_blob is not None else BlobKey(record.value_id)
+            return ArchivedFile(local_file(source, key), record.value_id)
+        with reading_from(self):
+            return unpack(source, record.serializer, record.load_kwargs)
+
+    def load_inputs(self, record: ArtifactRecord) -> object:
+        """Read, verify and deserialise the inputs of a recorded call; see `get_inputs`."""
+        source = self.inputs_source(record)
+        with reading_from(self):
+            return unpack(source, INPUTS_SERIALIZER, {})
+
+    # ---- sets
+
+    def put_set(self, artifact_set: ArtifactSet) -> ArtifactSet:
+        """Store a set; with labels it becomes the latest set under them, also when it was stored before.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            A member is neither in this repo nor in another configured one.
+        PermissionDeniedError
+            The repo may not be written.
+        """
+        self._require("write")
+        if len(self.find_records(artifact_set.artifact_ids)) < len(artifact_set):
+            return artifact_set.put(self)
+        return ArtifactSet.from_record(self.save_set(artifact_set.to_record()))
+
+    def get_set_by_id(self, set_id: object) -> ArtifactSet:
+        """Return the set with this id, with the labels it was last saved under.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be a set id.
+        SetNotFoundError
+            The repo has no such set.
+        """
+        key = set_id_of(set_id)
+        record = self.find_set(key)
+        if record is None:
+            msg = f"no artifact set {key} in repo {self._name!r}"
+            raise SetNotFoundError(msg)
+        return ArtifactSet.from_record(record)
+
+    def get_set_by_labels(self, labels: Labels) -> ArtifactSet:
+        """Return the set that was last saved under labels that contain these.
+
+        Parameters
+        ----------
+        labels : str or mapping
+            A string means ``{'name': string}``.
+
+        Raises
+        ------
+        InvalidLabelsError
+            The labels are not JSON.
+        SetNotFoundError
+            No set was saved under such labels.
+        """
+        normalized = normalize_labels(labels)
+        if normalized is None:
+            msg = "labels must be a string or a JSON object, not None"
+            raise InvalidLabelsError(msg)
+        record = self.latest_set(normalized)
+        if record is None:
+            msg = f"no artifact set with labels {labels!r:.200} in repo {self._name!r}"
+            raise SetNotFoundError(msg)
+        return ArtifactSet.from_record(record)
+
+    def contains_set(self, set_id: object) -> bool:
+        """Tell whether a set, given by its id or as itself, is stored here.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be a set id.
+        """
+        return self.find_set(set_id_of(set_id)) is not None
+
+    # ---- what a backend gives
+
+    @abstractmethod
+    def put(self, artifact: ArtifactLike) -> Artifact:
+        """Store an artifact of another repo here: its bytes as they are, then its row.
+
+        Nothing is unpickled. What is here already is left alone, unless its bytes are lost.
+
+        Parameters
+        ----------
+        artifact : Artifact or ArtifactProxy
+            The artifact, as it lies in the other repo.
+
+        Returns
+        -------
+        Artifact
+            As it lies here.
+
+        Raises
+        ------
+        PermissionDeniedError
+            This repo may not be written, or the other one not be read.
+        BlobNotFoundError, BlobCorruptError
+            Its bytes are lost or damaged in the other repo.
+        """
+
+    @abstractmethod
+    def delete(self, artifact_id: ArtifactLike) -> None:
+        """Delete an artifact, and forget every recipe key that leads to it or to what was made with it.
+
+        A blob goes when nothing in the repo refers to it any more and the repo's grace period is over.
+        Deleting what is not there is no error.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be an id.
+        PermissionDeniedError
+            Nothing may be deleted from the repo.
+        """
+
+    @abstractmethod
+    def delete_set(self, set_id: object) -> None:
+        """Delete a set, given by its id or as itself, with the history of its labels; its members stay.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be a set id.
+        PermissionDeniedError
+            Nothing may be deleted from the repo.
+        """
+
+    @abstractmethod
+    def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """Return the stored records among `ids`, by id."""
+
+    @abstractmethod
+    def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """Return the stored records that recipe keys led to."""
+
+    @abstractmethod
+    def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
+        """Return the record with this value that was stored last."""
+
+    @abstractmethod
+    def find_run(self, run_id: str) -> RunRecord | None:
+        """Return the facts recorded about one process."""
+
+    @abstractmethod
+    def has_value(self, record: ArtifactRecord) -> bool:
+        """Tell whether the bytes of a record's value are there, not whether they are sound."""
+
+    @abstractmethod
+    def value_source(self, record: ArtifactRecord) -> bytes | Path:
+        """Return verified bytes of a record's value, or a verified local file with them."""
+
+    @abstractmethod
+    def inputs_source(self, record: ArtifactRecord) -> bytes | Path:
+        """Return verified bytes of a record's inputs, or a verified local file with them."""
+
+    @abstractmethod
+    def save(self, draft: Draft) -> ArtifactRecord:
+        """Store a computed call: bytes, then the row; the record that is returned is the winner's of a race."""
+
+    @abstractmethod
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Record further recipe keys that led to stored artifacts."""
+
+    @abstractmethod
+    def find_set(self, set_id: SetId) -> SetRecord | None:
+        """Return a set, with the labels it was last saved under."""
+
+    @abstractmethod
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """Return the set that was last saved under labels containing these."""
+
+    @abstractmethod
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store a set and, when it has labels, append them to the history."""
+
+    @abstractmethod
+    def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
+        """Return everything here that was made with these artifacts, which need not be here themselves."""
+
+    @abstractmethod
+    def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
+        """Forget the recipe keys that lead to these artifacts."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what is held open; the repo opens it again when it is used again."""
+
+    def _require(self, operation: str) -> None:
+        if not getattr(self._permissions, operation):
+            msg = (
+                f"repo {self._name!r} is configured with {operation}: false; set {operation}: true or use another repo"
+            )
+            raise PermissionDeniedError(msg)

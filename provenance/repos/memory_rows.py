@@ -1,0 +1,214 @@
+"""Rows in dicts."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import count
+from time import monotonic
+
+from provenance.errors import BlobNotFoundError
+from provenance.repos.forking import reset_at_fork
+from provenance.repos.json_fields import dump_json
+from provenance.repos.rows import Inserted
+from provenance.types import (
+    JSON,
+    ArtifactId,
+    ArtifactRecord,
+    BlobKey,
+    RecipeKey,
+    RunRecord,
+    SetId,
+    SetRecord,
+    ValueId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelling:
+    items: frozenset[str]
+    labels: Mapping[str, JSON]
+    set_id: SetId
+
+
+class MemoryRows:
+    """Rows of a repo in the memory of the process; every method holds one lock."""
+
+    def __init__(self) -> None:
+        self._artifacts: dict[ArtifactId, ArtifactRecord] = {}
+        self._referring: defaultdict[ArtifactId, set[ArtifactId]] = defaultdict(set)
+        self._recipes: dict[RecipeKey, ArtifactId] = {}
+        self._runs: dict[str, RunRecord] = {}
+        self._references: Counter[BlobKey] = Counter()
+        self._unreferenced: dict[BlobKey, float] = {}
+        self._sets: dict[SetId, SetRecord] = {}
+        self._labellings: list[_Labelling] = []
+        self._sequence = count(1)
+        self.reset_after_fork()
+        reset_at_fork(self)
+
+    def reset_after_fork(self) -> None:
+        """Take a new lock, as another thread may have held the old one."""
+        self._lock = threading.RLock()
+
+    # ---- artifacts
+
+    def records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """The stored records among `ids`."""
+        with self._lock:
+            return {key: self._artifacts[key] for key in ids if key in self._artifacts}
+
+    def records_by_recipe(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """The stored records that these keys led to."""
+        with self._lock:
+            return {key: self._artifacts[self._recipes[key]] for key in keys if key in self._recipes}
+
+    def latest_with_value(self, value_id: ValueId) -> ArtifactRecord | None:
+        """The record with this value that was stored last."""
+        with self._lock:
+            records = (record for record in self._artifacts.values() if record.value_id == value_id)
+            return max(records, key=lambda record: record.sequence or 0, default=None)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The facts about one process."""
+        return self._runs.get(run_id)
+
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+        """Store a row, unless its id is taken."""
+        with self._lock:
+            existing = self._artifacts.get(record.id)
+            if existing is None:
+                for key in _blobs(record):
+                    if not is_there(key):
+                        raise BlobNotFoundError(key)
+                stored = replace(
+                    record,
+                    edges=tuple(record.edges),
+                    sequence=next(self._sequence),
+                    computed_at=record.computed_at or datetime.now(UTC),
+                )
+                self._link(stored, run)
+            if record.recipe is not None:
+                self._recipes[record.recipe] = record.id
+            return Inserted(stored, is_new=True) if existing is None else Inserted(existing, is_new=False)
+
+    def _link(self, record: ArtifactRecord, run: RunRecord | None) -> None:
+        self._artifacts[record.id] = record
+        for edge in record.edges:
+            self._referring[edge.artifact_id].add(record.id)
+        for key in _blobs(record):
+            self._references[key] += 1
+            self._unreferenced.pop(key, None)
+        if run is not None:
+            self._runs.setdefault(run.id, run)
+
+    def _unlink(self, record: ArtifactRecord) -> None:
+        del self._artifacts[record.id]
+        for edge in record.edges:
+            self._referring[edge.artifact_id].discard(record.id)
+        for key in _blobs(record):
+            self._references[key] -= 1
+            if not self._references[key]:
+                del self._references[key]
+                self._unreferenced[key] = monotonic()
+
+    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+        """Put other bytes in the place of lost ones, unless another caller did so already."""
+        with self._lock:
+            current = self._artifacts.get(old.id)
+            if current is None or current != old:
+                return self.insert(new, run, lambda _: True).record
+            stored = replace(new, sequence=old.sequence, computed_at=new.computed_at or datetime.now(UTC))
+            self._unlink(old)
+            self._link(stored, run)
+            if old.value_id != new.value_id:
+                self.remove_recipes(self.downstream((old.id,)))
+            return stored
+
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Let recipe keys lead to stored artifacts."""
+        with self._lock:
+            self._recipes.update({key: artifact for key, artifact in recipes.items() if artifact in self._artifacts})
+
+    def remove(self, artifact_id: ArtifactId) -> None:
+        """Remove a row, and note which blobs nothing refers to any more."""
+        with self._lock:
+            record = self._artifacts.get(artifact_id)
+            if record is not None:
+                self._unlink(record)
+                self._recipes = {key: artifact for key, artifact in self._recipes.items() if artifact != artifact_id}
+
+    def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
+        """Everything that refers to `ids`, directly or through others."""
+        found: set[ArtifactId] = set()
+        with self._lock:
+            fresh = set(ids)
+            while fresh:
+                fresh = {key for source in fresh for key in self._referring.get(source, ())} - found
+                found |= fresh
+        return found
+
+    def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
+        """Remove the recipe keys that lead to these artifacts."""
+        removed = frozenset(ids)
+        with self._lock:
+            self._recipes = {key: artifact for key, artifact in self._recipes.items() if artifact not in removed}
+            for key in removed:
+                record = self._artifacts.get(key)
+                if record is not None and record.recipe is not None:
+                    self._artifacts[key] = replace(record, recipe=None)
+
+    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+        """Delete the blobs that nothing has referred to for at least so long."""
+        with self._lock:
+            due = [key for key, since in self._unreferenced.items() if monotonic() - since >= grace_seconds]
+            for key in due:
+                delete(key)
+                del self._unreferenced[key]
+
+    # ---- sets
+
+    def set_by_id(self, set_id: SetId) -> SetRecord | None:
+        """A set, with the labels it was last saved under."""
+        with self._lock:
+            record = self._sets.get(set_id)
+            saved = (entry.labels for entry in reversed(self._labellings) if entry.set_id == set_id)
+            return None if record is None else replace(record, labels=next(saved, None))
+
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """The set last saved under labels that contain these."""
+        wanted = label_items(labels)
+        with self._lock:
+            for entry in reversed(self._labellings):
+                if wanted <= entry.items:
+                    return replace(self._sets[entry.set_id], labels=entry.labels)
+        return None
+
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store a set unless it is there, and append its labels to the history."""
+        with self._lock:
+            stored = self._sets.setdefault(record.id, replace(record, labels=None, created_at=datetime.now(UTC)))
+            if record.labels is not None:
+                self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id))
+            return replace(stored, labels=record.labels)
+
+    def remove_set(self, set_id: SetId) -> None:
+        """Remove a set with its history."""
+        with self._lock:
+            self._sets.pop(set_id, None)
+            self._labellings = [entry for entry in self._labellings if entry.set_id != set_id]
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def label_items(labels: Mapping[str, JSON]) -> frozenset[str]:
+    """One text for each label with its value, the same for equal ones."""
+    return frozenset(dump_json([key, value]) for key, value in labels.items())
+
+
+def _blobs(record: ArtifactRecord) -> Iterable[BlobKey]:
+    return {ref.key for ref in (record.value_blob, record.inputs_blob) if ref is not None}

@@ -1,0 +1,86 @@
+"""What a repo with one blobstore asks of the place its rows lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, Protocol
+
+from provenance.types import (
+    JSON,
+    ArtifactId,
+    ArtifactRecord,
+    BlobKey,
+    RecipeKey,
+    RunRecord,
+    SetId,
+    SetRecord,
+    ValueId,
+)
+
+
+class Inserted(NamedTuple):
+    """The stored record, and whether this call stored it."""
+
+    record: ArtifactRecord
+    is_new: bool
+
+
+class Rows(Protocol):
+    """Rows of a repo. Every method is one transaction; permissions, bytes and caching are the repo's."""
+
+    def records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """The stored records among `ids`."""
+
+    def records_by_recipe(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """The stored records that these keys led to."""
+
+    def latest_with_value(self, value_id: ValueId) -> ArtifactRecord | None:
+        """The record with this value that was stored last."""
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The facts about one process."""
+
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+        """Store a row with its edges, recipe, run and references to blobs, unless its id is taken.
+
+        Raises
+        ------
+        BlobNotFoundError
+            `is_there` denies a blob the row would refer to: it was removed between its being put and this call.
+        """
+
+    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+        """Put other bytes in the place of lost ones, unless another caller did so already.
+
+        Recipe keys of everything downstream are removed if the value is another one.
+        """
+
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Let recipe keys lead to stored artifacts; ids that are not stored are left out."""
+
+    def remove(self, artifact_id: ArtifactId) -> None:
+        """Remove a row, and note which blobs nothing refers to any more."""
+
+    def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
+        """Everything that refers to `ids`, directly or through others, whether these are stored here or not."""
+
+    def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
+        """Remove the recipe keys that lead to these artifacts."""
+
+    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+        """Delete the blobs that nothing has referred to for at least so long."""
+
+    def set_by_id(self, set_id: SetId) -> SetRecord | None:
+        """A set, with the labels it was last saved under."""
+
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """The set last saved under labels that contain these."""
+
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store a set unless it is there, and append its labels to the history."""
+
+    def remove_set(self, set_id: SetId) -> None:
+        """Remove a set with its history."""
+
+    def close(self) -> None:
+        """Give back what is held open."""

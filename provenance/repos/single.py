@@ -1,0 +1,280 @@
+"""A repo of its own: rows in one place, bytes in one blobstore."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+from provenance._util.payload import bytes_of
+from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.errors import ArtifactNotFoundError, BlobNotFoundError
+from provenance.repos.base import BaseRepo
+from provenance.repos.cache import RecordCache
+from provenance.repos.json_fields import with_plain_json
+from provenance.repos.options import RepoOptions
+from provenance.repos.rows import Rows
+from provenance.repos.transfer import copied_payload, stored_artifact
+from provenance.types import (
+    JSON,
+    ArtifactId,
+    ArtifactRecord,
+    BlobRef,
+    BlobStore,
+    Draft,
+    Payload,
+    RecipeKey,
+    RunRecord,
+    SetId,
+    SetRecord,
+    ValueId,
+)
+
+INLINE_LIMIT = 16 << 10
+"""Up to how many bytes a value, or the inputs of a call, are kept in the row instead of the blobstore."""
+_ATTEMPTS = 3
+
+
+class SingleRepo(BaseRepo):
+    """A repo with rows in one place and a blobstore for what is too large to be kept in them.
+
+    Parameters
+    ----------
+    rows : Rows
+        Where the rows lie.
+    store : BlobStore
+        Where larger values and inputs lie. Deleting an artifact deletes what no row here refers to any more, so
+        two repos should not share a store unless one of them may not delete.
+    name : str
+        What the repo is called in the configuration and in messages.
+    grace_seconds : float
+        How long bytes stay when nothing refers to them any more. They are removed by the first `delete` after that.
+    **options
+        See `BaseRepo`.
+    """
+
+    def __init__(
+        self, rows: Rows, store: BlobStore, name: str, *, grace_seconds: float = 0.0, **options: Unpack[RepoOptions]
+    ) -> None:
+        super().__init__(name, **options)
+        self._rows = rows
+        self._store = store
+        self._grace_seconds = grace_seconds
+        self._cache = RecordCache()
+
+    @property
+    def store(self) -> BlobStore:
+        """The blobstore that values and inputs lie in unless they are small."""
+        return self._store
+
+    # ---- looking up
+
+    def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """Return the stored records among `ids`, by id; one query for those not seen lately."""
+        if not self._permissions.read:
+            return {}
+        drops = self._cache.drops
+        cached = self._cache.records()
+        found: dict[ArtifactId, ArtifactRecord] = {}
+        missing: list[ArtifactId] = []
+        for key in ids:
+            record = cached.get(key)
+            if record is None:
+                missing.append(key)
+            else:
+                found[key] = record
+        if missing:
+            fetched = self._rows.records(missing)
+            self._cache.add(fetched.values(), drops)
+            found.update(fetched)
+        return found
+
+    def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """Return the stored records that recipe keys led to; one query."""
+        if not keys or not self._permissions.read:
+            return {}
+        drops = self._cache.drops
+        found = self._rows.records_by_recipe(keys)
+        self._cache.add(found.values(), drops)
+        return found
+
+    def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
+        """Return the record with this value that was stored last."""
+        return self._rows.latest_with_value(value_id) if self._permissions.read else None
+
+    def find_run(self, run_id: str) -> RunRecord | None:
+        """Return the facts recorded about one process."""
+        return self._rows.run(run_id) if self._permissions.read else None
+
+    # ---- bytes
+
+    def has_value(self, record: ArtifactRecord) -> bool:
+        """Tell whether the bytes of a record's value are there, not whether they are sound."""
+        if not self._permissions.read:
+            return False
+        return self._is_there(record)
+
+    def _is_there(self, record: ArtifactRecord) -> bool:
+        if record.value_inline is not None:
+            return True
+        return record.value_blob is not None and record.value_blob.key in self._store
+
+    def value_source(self, record: ArtifactRecord) -> bytes | Path:
+        """Return verified bytes of a record's value, or a verified local file with them."""
+        return self._source(record, "value", record.value_inline, record.value_blob)
+
+    def inputs_source(self, record: ArtifactRecord) -> bytes | Path:
+        """Return verified bytes of a record's inputs, or a verified local file with them."""
+        return self._source(record, "inputs", record.inputs_inline, record.inputs_blob)
+
+    def _source(self, record: ArtifactRecord, what: str, inline: bytes | None, blob: BlobRef | None) -> bytes | Path:
+        self._require("read")
+        if inline is not None:
+            return inline
+        if blob is None:
+            msg = f"the {what} of artifact {record.id} ({record.name}) are not in repo {self._name!r}; compute it again"
+            raise BlobNotFoundError(msg)
+        path = self._store.local_path(blob.key)
+        return self._store.get(blob.key) if path is None else path
+
+    # ---- storing
+
+    def save(self, draft: Draft) -> ArtifactRecord:
+        """Store a computed call: blobs, then the row.
+
+        Returns
+        -------
+        ArtifactRecord
+            The stored record: the one of whoever was first, if another caller has stored the same call. If the
+            bytes of that one are lost, it is given the new ones.
+
+        Raises
+        ------
+        PermissionDeniedError
+            The repo may not be written.
+        SerializationError
+            Options or custom fields are not JSON.
+        StorageError
+            The blobstore or the database cannot take it; no row was written then.
+        """
+        self._require("write")
+        plain = with_plain_json(draft.record)
+        record, is_new = self._store_draft(replace(draft, record=plain))
+        if not is_new and not self._is_there(record):
+            record = self._rows.replace(record, self._with_bytes(replace(draft, record=plain)), draft.run)
+            self._cache.drop((record.id,))
+        self._cache.add((record,), self._cache.drops)
+        return record
+
+    def _store_draft(self, draft: Draft) -> tuple[ArtifactRecord, bool]:
+        attempt = 1
+        while True:
+            record = self._with_bytes(draft)
+            try:
+                return self._rows.insert(record, draft.run, self._store.__contains__)
+            except BlobNotFoundError:
+                # Another process deleted the last artifact with these bytes just after they were found in the store.
+                if attempt == _ATTEMPTS:
+                    raise
+                attempt += 1
+
+    def _with_bytes(self, draft: Draft) -> ArtifactRecord:
+        """The record with its bytes stored in the blobstore, or small enough to be kept in the row."""
+        record = draft.record
+        if draft.value is not None:
+            inline, blob = self._kept(draft.value, draft.value_extension)
+            record = replace(record, value_inline=inline, value_blob=blob)
+        if draft.inputs is not None:
+            inline, blob = self._kept(draft.inputs, "")
+            record = replace(record, inputs_inline=inline, inputs_blob=blob)
+        return record
+
+    def _kept(self, payload: Payload, extension: str) -> tuple[bytes | None, BlobRef | None]:
+        size = payload.size
+        if size is not None and size <= INLINE_LIMIT:
+            return bytes_of(payload), None
+        return None, self._store.put(payload, extension=extension)
+
+    def put(self, artifact: ArtifactLike) -> Artifact:
+        """Store an artifact of another repo here: its bytes as they are, then its row; see `BaseRepo.put`."""
+        self._require("write")
+        given = stored_artifact(artifact)
+        existing = self._rows.records((given.id,)).get(given.id)
+        if existing is not None and self._is_there(existing):
+            return Artifact(existing, self)
+        source = given.repo
+        if not isinstance(source, BaseRepo) or source is self:
+            msg = f"artifact {given.id} has no bytes in repo {source.name!r} that could be copied; compute it again"
+            raise ArtifactNotFoundError(msg)
+        return Artifact(self.save(self._draft_of(given.record, source)), self)
+
+    def _draft_of(self, record: ArtifactRecord, source: BaseRepo) -> Draft:
+        recipe = record.recipe
+        if recipe is not None and record.id != _id_of(source.find_recipes((recipe,)).get(recipe)):
+            recipe = None  # it was forgotten there since
+        is_file = record.value_blob is not None
+        return Draft(
+            record=replace(record, recipe=recipe, sequence=None),
+            run=source.find_run(record.run_id) or RunRecord(record.run_id, {}),
+            value=copied_payload(source.value_source(record)) if is_file else None,
+            inputs=copied_payload(source.inputs_source(record)) if record.inputs_blob is not None else None,
+            value_extension=record.value_blob.key[64:] if record.value_blob is not None else "",
+        )
+
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Record further recipe keys that led to stored artifacts; ids that are not stored here are left out."""
+        self._require("write")
+        if recipes:
+            self._rows.add_recipes(recipes)
+
+    # ---- deleting
+
+    def delete(self, artifact_id: ArtifactLike) -> None:
+        """Delete an artifact, and the recipe keys of what was made with it; see `BaseRepo.delete`."""
+        self._require("delete")
+        key = artifact_id_of(artifact_id)
+        self.remove_recipes({key, *self._rows.downstream((key,))})
+        self._rows.remove(key)
+        self._cache.drop((key,))
+        if self._store.permissions.delete:
+            self._rows.sweep(self._grace_seconds, self._store.delete)
+
+    def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
+        """Return everything here that was made with these artifacts, which need not be here themselves."""
+        return self._rows.downstream(ids)
+
+    def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
+        """Forget the recipe keys that lead to these artifacts."""
+        self._require("delete")
+        self._rows.remove_recipes(ids)
+        self._cache.drop(ids)
+
+    # ---- sets
+
+    def find_set(self, set_id: SetId) -> SetRecord | None:
+        """Return a set, with the labels it was last saved under."""
+        return self._rows.set_by_id(set_id) if self._permissions.read else None
+
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """Return the set that was last saved under labels containing these: each of them, with an equal value."""
+        return self._rows.latest_set(labels) if self._permissions.read else None
+
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store a set and, when it has labels, append them to the history."""
+        self._require("write")
+        return self._rows.save_set(record)
+
+    def delete_set(self, set_id: object) -> None:
+        """Delete a set with the history of its labels; its members stay."""
+        self._require("delete")
+        self._rows.remove_set(set_id_of(set_id))
+
+    def close(self) -> None:
+        """Give back what is held open; the repo opens it again when it is used again."""
+        self._rows.close()
+
+
+def _id_of(record: ArtifactRecord | None) -> ArtifactId | None:
+    return None if record is None else record.id
