@@ -161,8 +161,9 @@ def using_repo(repo_or_name: Repo | str) -> Iterator[Repo]:
 
 def known_repos() -> tuple[Repo, ...]:
     """Every repo in reach, the one in force first, without duplicates."""
-    repos = {id(repo): repo for repo in (default_repo(), *_settings.repos.values())}
-    return tuple(repos.values())
+    configured = _settings.default_repo
+    candidates = (default_repo(), *_settings.repos.values(), *(() if configured is None else (configured,)))
+    return tuple({id(repo): repo for repo in candidates}.values())
 
 
 def get_use_cache() -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from provenance.errors import UsageError
 from provenance.types import Kargs
 
 _STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
@@ -47,8 +48,18 @@ class Binder:
 
 
 def compile_binder(fn: Callable[..., Any]) -> Binder:
-    """Compile the binder of a function from its signature."""
-    parameters = list(inspect.signature(fn).parameters.values())
+    """Compile the binder of a function from its signature.
+
+    Raises
+    ------
+    UsageError
+        The function does not say what its parameters are, as some builtin ones do not.
+    """
+    try:
+        parameters = list(inspect.signature(fn).parameters.values())
+    except (TypeError, ValueError) as error:
+        msg = f"{fn!r:.80} does not say what its parameters are ({error}); decorate a function that calls it"
+        raise UsageError(msg) from error
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)

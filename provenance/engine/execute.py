@@ -7,7 +7,8 @@ from time import perf_counter
 from typing import Any, cast
 
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value
+from provenance.artifacts.ids import is_proxy
+from provenance.artifacts.proxy import ArtifactProxy, lazy_proxy, plain_value
 from provenance.artifacts.unwrapping import unwrap_each
 from provenance.engine.call import Call, look_up, prepare
 from provenance.engine.frames import Frame, entered
@@ -91,9 +92,8 @@ def _finish(body: _Body, value: object) -> object:
         raise
     computed = Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls))
     result = record_result(call, computed)
-    if isinstance(result, Artifact):
-        _note(call, result)
-        return holding_proxy(result, computed.value) if not result.composite else result.proxy()
+    if is_proxy(result):
+        _note(call, cast("ArtifactProxy", result).artifact)
     return result
 
 

@@ -15,7 +15,7 @@ import provenance as p
 
 def stored(value, **options):
     """A proxy that is not loaded yet."""
-    made = p.provenance(name="stored", **options)(lambda: value)()
+    made = p.provenance(name="stored", **options)(lambda value: value)(value)
     return p.load_proxy(made.artifact.id)
 
 

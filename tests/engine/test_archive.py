@@ -71,7 +71,8 @@ def test_other_custom_fields_are_another_artifact_of_the_same_value(any_repo, cl
 def test_an_archived_file_is_an_input_with_lineage(any_repo, clip):
     @p.provenance()
     def digest(path):
-        return hashlib.sha256(open(path, "rb").read()).hexdigest()
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
 
     result = digest(p.archive_file(clip))
     assert result == hashlib.sha256(clip.read_bytes()).hexdigest()

@@ -435,7 +435,9 @@ def test_options_that_do_not_fit_are_refused_at_decoration(options, message):
 def test_what_has_no_name_needs_one():
     with pytest.raises(p.UsageError, match="name="):
         p.provenance()(functools.partial(max, 1))
-    assert p.provenance(name="most")(functools.partial(max, 1))([3][0]) == 3
+    assert p.provenance(name="power")(functools.partial(pow, 2))(3) == 8
+    with pytest.raises(p.UsageError, match="parameters"):
+        p.provenance()(max)
     with pytest.raises(p.UsageError, match="only functions"):
         p.provenance()(3)
 

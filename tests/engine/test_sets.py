@@ -83,9 +83,13 @@ def test_a_nested_capture_counts_for_the_outer_one():
     assert set(around[0]) == {x.artifact.id for x in (a, b, c)}
 
 
-def test_another_thread_has_a_context_of_its_own():
+def test_another_thread_has_a_context_of_its_own(repo):
+    def elsewhere():
+        with p.using_repo(repo):
+            f(9)
+
     with p.capture_set() as result:
-        thread = threading.Thread(target=f, args=(9,))
+        thread = threading.Thread(target=elsewhere)
         thread.start()
         thread.join()
         a = f(1)
