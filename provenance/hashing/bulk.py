@@ -96,6 +96,11 @@ def small(value: object) -> bytes | None:
     return None
 
 
+def of_plain(value: tuple[object, ...]) -> bytes:
+    """E of a tuple of atoms and tuples of them."""
+    return small(value) or grammar.written(value)
+
+
 def joined_small(block: Sequence[object]) -> bytes | None:
     """C of each small container in the block, joined; None if one of them is something else."""
     kinds = set(map(type, block))

@@ -195,7 +195,7 @@ def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
 
 
 def _open_array(_: Walker, array: Array, __: object) -> Visit:
-    head = b"A" + grammar.written((array.kind, array.dtype, array.shape))
+    head = b"A" + bulk.of_plain((array.kind, array.dtype, array.shape))
     size = len(head) + array.size
     if size <= grammar.INLINE_LIMIT:
         return head + b"".join([bytes(block) for block in array.blocks()])

@@ -9,7 +9,7 @@ from blake3 import blake3
 
 from provenance.hashing import grammar
 
-THREADED_FROM = 4 << 20
+THREADED_FROM = 2 << 20
 """Bytes from which hashing uses several threads."""
 _GATHERED = 1 << 20
 _MOST_THREADS = 8

@@ -29,6 +29,9 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
     """Describe an exact `numpy.ndarray`."""
     dtype = values.dtype
     if dtype.names is not None:
+        packed = _packed(dtype)
+        if packed is not None:
+            return Array(f"{kind} of records", packed[0], values.shape, *_records(values, packed[1]))
         columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
         labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
         return Parts(f"{kind} of records", (dtype.names, values.shape, *columns), labels)
@@ -37,6 +40,27 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
     if dtype.kind == "T":
         return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
     return Array(kind, dtype.newbyteorder("<").str, values.shape, values.nbytes, _blocks(values))
+
+
+def _packed(dtype: np.dtype[Any]) -> tuple[tuple[object, ...], np.dtype[Any]] | None:
+    """Describe records of plain fields, and the type that holds them without padding; None for other fields."""
+    fields = []
+    for name in dtype.names or ():
+        field = dtype[name].newbyteorder("<")
+        if field.hasobject or field.names is not None or field.subdtype is not None or _is_rewritten(field):
+            return None
+        fields.append((name, field.str))
+    return tuple(fields), np.dtype(fields)
+
+
+def _records(values: np.ndarray[Any, Any], packed: np.dtype[Any]) -> tuple[int, Callable[[], Iterator[memoryview]]]:
+    def blocks() -> Iterator[memoryview]:
+        flat = values.reshape(-1)
+        step = _BLOCK // packed.itemsize + 1
+        for start in range(0, flat.size, step):
+            yield _raw(flat[start : start + step].astype(packed))
+
+    return values.size * packed.itemsize, blocks if packed.itemsize else lambda: iter(())
 
 
 def _missing(dtype: np.dtype[Any]) -> object:

@@ -1,0 +1,28 @@
+"""scikit-learn: estimators, fitted or not, by class and attributes.
+
+The version of the library, which estimators put into their pickled state, does not count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from provenance.hashing import Attributes, Parts, register_encoder
+
+
+def _estimator(obj: Any) -> Parts:
+    state = obj.__getstate__()
+    cls = type(obj)
+    if isinstance(state, dict):
+        state = Attributes({name: value for name, value in state.items() if name != "_sklearn_version"})
+    return Parts("sklearn.estimator", (f"{cls.__module__}:{cls.__qualname__}", state))
+
+
+def _bunch(obj: Any) -> Parts:
+    return Parts("sklearn.Bunch", (dict(obj),))
+
+
+register_encoder("sklearn.utils._bunch.Bunch", _bunch)
+register_encoder(BaseEstimator, _estimator)
