@@ -14,6 +14,7 @@ from provenance.hashing import bulk
 from provenance.hashing.digest import hexdigest_of
 from provenance.hashing.encode import encode
 from provenance.hashing.files import hash_file
+from provenance.hashing.naming import type_name
 from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
 from provenance.hashing.registry import register_encoder
 from provenance.hashing.representation import value_repr
@@ -30,6 +31,7 @@ __all__ = [
     "hash_file",
     "hash_value",
     "register_encoder",
+    "type_name",
     "value_repr",
 ]
 

@@ -40,13 +40,13 @@ covers_atoms = grammar.ATOMS.issuperset
 """Whether all types that are given are types of atoms."""
 
 
-def _marshal2(value: object, /) -> bytes:
+def _marshal2(value: Any, /) -> bytes:
     return marshal.dumps(value, 2)
 
 
 def _select_writer() -> Callable[[object], bytes]:
     """`marshal`, if it writes the specified bytes; else the specification."""
-    probe = (
+    probe: tuple[object, ...] = (
         *(None, True, False, 0, -1, 2**31 - 1, -(2**31), 2**31, -(2**70), 1.5, float("-inf"), -0.0, 1j),
         *("", "name", "name", "é\ud800\0", b"", b"bytes", (1, ("a", [2.5])), [], (StopIteration, ("a",), (1,))),
     )
@@ -130,7 +130,7 @@ def _rows(block: Sequence[dict[object, object]]) -> list[object] | None:
     contents = list(map(shape[1], block))
     if not covers_atoms(map(type, chain.from_iterable(contents))):
         return None
-    return list(zip(repeat(StopIteration), repeat(shape[0]), contents))  # noqa: B905  the first two never end
+    return list(zip(repeat(StopIteration), repeat(shape[0]), contents))
 
 
 def _form(value: Any, levels: int) -> Any:
@@ -141,17 +141,17 @@ def _form(value: Any, levels: int) -> Any:
     kind = type(value)
     if kind not in _CONTAINERS or len(value) >= grammar.PACK_MINIMUM:
         return None
-    children = value
+    keys, children = None, value
     if kind is dict:
         shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
         if shape is None:
             return None
-        children = shape[1](value)
+        keys, children = shape[0], shape[1](value)
     if not covers_atoms(map(type, children)):
         children = _forms(children, levels - 1)
         if children is None:
             return None
-    return (StopIteration, shape[0], children) if kind is dict else children
+    return (StopIteration, keys, children) if kind is dict else children
 
 
 def _forms(children: Any, levels: int) -> Any:
@@ -206,7 +206,7 @@ def plain_keys(keys: Collection[object]) -> tuple[list[Any], list[bytes]] | None
     kinds = set(map(type, keys))
     if kinds not in (_STRINGS, _INTEGERS):
         return None
-    ordered: list[Any] = sorted(keys)  # type: ignore[type-var]
+    ordered: list[Any] = sorted(keys)
     if kinds == _STRINGS and len(ordered) >= grammar.PACK_MINIMUM:
         pieces = packed(b"(", ordered)
         if pieces is not None:

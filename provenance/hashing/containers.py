@@ -93,9 +93,7 @@ def _items(frame: Frame, values: Sequence[object], names: Sequence[object]) -> I
         yield value
 
 
-def _items_by_blocks(
-    frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]
-) -> Iterator[object]:
+def _items_by_blocks(frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:
     for start in range(0, len(values), bulk.BLOCK):
         block = values[start : start + bulk.BLOCK]
         data = _joined_atoms(walk, block)
@@ -121,9 +119,7 @@ def _joined_atoms(walk: Walker, block: Sequence[object]) -> bytes | None:
 # --- dicts
 
 
-def _open_mapping(
-    walk: Walker, value: dict[object, object], step: Callable[[object], str] = step_to_item
-) -> Visit:
+def _open_mapping(walk: Walker, value: dict[object, object], step: Callable[[object], str] = step_to_item) -> Visit:
     if not walk.looks_inside:
         data = bulk.small(value)
         if data is not None:
@@ -191,7 +187,7 @@ def _open_parts(_: Walker, description: Parts, value: object) -> Visit:
 
 
 def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
-    return _open_mapping(walk, dict(description.values), step_to_attribute)
+    return _open_mapping(walk, dict(description.values.items()), step_to_attribute)
 
 
 def _open_array(_: Walker, array: Array, __: object) -> Visit:

@@ -52,7 +52,7 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def marshalled(value: object) -> bytes:
+def marshalled(value: object) -> bytes:  # noqa: C901  one case per type, and no more in each than its bytes
     """Write an atom, the class `StopIteration`, or tuples and lists of them like `marshal` version 2 does."""
     match value:
         case None:

@@ -27,11 +27,13 @@ _RESOURCES = {
     "mmap": "a mapped file changes when it is written",
 }
 
+_PROTOCOL = 4
+
 _CONTENT: dict[type, Callable[[Any], object]] = {
     int: lambda obj: int.__add__(obj, 0),
-    float: lambda obj: float.__float__(obj),
-    complex: lambda obj: complex.__complex__(obj),
-    str: lambda obj: str.__str__(obj),
+    float: float.__float__,
+    complex: complex.__complex__,
+    str: str.__str__,
     bytes: lambda obj: bytes.__getitem__(obj, slice(None)),
     tuple: lambda obj: tuple(tuple.__iter__(obj)),
     list: lambda obj: list(list.__iter__(obj)),
@@ -117,8 +119,9 @@ def _state_of(obj: Any) -> object:
 
 def _as_attributes(cls: type, state: object) -> object:
     """The state of an instance by attribute names, without what `cached_property` has put there."""
-    if type(state) is tuple and len(state) == 2 and type(state[1]) is dict and type(state[0]) in (dict, type(None)):
-        state = {**(state[0] or {}), **state[1]}
+    match state:
+        case (None | dict() as attributes, dict() as slots) if type(state) is tuple:
+            state = {**(attributes or {}), **slots}
     if type(state) is not dict or not all(type(name) is str for name in state):
         return state
     return Attributes({name: value for name, value in state.items() if not _is_cached(cls, name)}) if state else None
@@ -132,10 +135,10 @@ def _is_cached(cls: type, name: str) -> bool:
 
 
 def _instance(obj: Any) -> Description:
-    cls = type(obj)
+    cls: Any = type(obj)
     reducer = copyreg.dispatch_table.get(cls)
     try:
-        reduced: Any = reducer(obj) if reducer is not None else cls.__reduce_ex__(obj, 4)
+        reduced: Any = reducer(obj) if reducer is not None else cls.__reduce_ex__(obj, _PROTOCOL)
     except Exception as error:  # a class may refuse to be pickled with any error; to hash it is refused with its words
         raise Undetermined(f"its state cannot be taken: {error}") from error
     if isinstance(reduced, str):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -69,9 +69,11 @@ class Definitions:
 
 
 Description: TypeAlias = Parts | Attributes | Array | Definitions
-Encoder: TypeAlias = Callable[[object], Description]
+Encoder: TypeAlias = Callable[[Any], Description]
 
-AS_INPUT = "Leave the parameter out with `ignore=` or `remove=`, or register a `value_repr` for the class that holds it."
+AS_INPUT = (
+    "Leave the parameter out with `ignore=` or `remove=`, or register a `value_repr` for the class that holds it."
+)
 
 
 class Undetermined(Exception):  # noqa: N818  a verdict of an encoder; the walker turns it into a HashingError

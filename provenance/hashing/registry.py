@@ -41,5 +41,3 @@ def encoder_for(cls: type) -> Encoder | None:
     """Return the encoder registered for the class or the nearest of its bases."""
     found = ENCODERS.find(cls)
     return None if found is None else found[1]
-
-

@@ -40,13 +40,13 @@ def _date(obj: Any) -> Description:
 
 
 def _datetime(obj: Any) -> Description:
-    clock = (obj.hour, obj.minute, obj.second, obj.microsecond, obj.fold)
-    return of_kind("datetime.datetime", obj, (obj.year, obj.month, obj.day, *clock, obj.tzinfo), ("",) * 8 + (".tzinfo",))
+    clock = (obj.year, obj.month, obj.day, obj.hour, obj.minute, obj.second, obj.microsecond, obj.fold)
+    return of_kind("datetime.datetime", obj, (*clock, obj.tzinfo), (*("",) * 8, ".tzinfo"))
 
 
 def _time(obj: Any) -> Description:
     clock = (obj.hour, obj.minute, obj.second, obj.microsecond, obj.fold)
-    return of_kind("datetime.time", obj, (*clock, obj.tzinfo), ("",) * 5 + (".tzinfo",))
+    return of_kind("datetime.time", obj, (*clock, obj.tzinfo), (*("",) * 5, ".tzinfo"))
 
 
 def _timezone(obj: Any) -> Description:

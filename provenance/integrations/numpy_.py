@@ -13,16 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder
+from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder, type_name
 
 _BLOCK = 1 << 20
 """Bytes that are copied at a time where an array is not contiguous."""
-_EXTENDED = np.finfo(np.longdouble).nmant == 63
+_MANTISSA_OF_X86 = 63
+_EXTENDED = np.finfo(np.longdouble).nmant == _MANTISSA_OF_X86
 """Whether long doubles are the 80-bit numbers of x86, which are stored with padding."""
-
-
-def _type_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
@@ -63,7 +60,7 @@ def _records(values: np.ndarray[Any, Any], packed: np.dtype[Any]) -> tuple[int, 
     return values.size * packed.itemsize, blocks if packed.itemsize else lambda: iter(())
 
 
-def _missing(dtype: np.dtype[Any]) -> object:
+def _missing(dtype: Any) -> object:
     return (dtype.na_object,) if hasattr(dtype, "na_object") else ()
 
 
@@ -119,13 +116,13 @@ def _ndarray(obj: np.ndarray[Any, Any]) -> Parts | Array:
         return array("numpy.ndarray", obj.view(np.ndarray))
     state = getattr(obj, "__dict__", None)
     plain = array("numpy.ndarray", obj.view(np.ndarray))
-    return Parts("subclass", (_type_name(cls), plain, Attributes(state) if state else None))
+    return Parts("subclass", (type_name(cls), plain, Attributes(state) if state else None))
 
 
 def _masked(obj: np.ma.MaskedArray[Any, Any]) -> Parts:
     data = np.ma.getdata(obj, subok=False)
     mask = np.ma.getmaskarray(obj)
-    extra = (_type_name(type(obj)), _ndarray(np.asarray(obj.fill_value)), bool(obj.hardmask))
+    extra = (type_name(type(obj)), _ndarray(np.asarray(obj.fill_value)), bool(obj.hardmask))
     return Parts("numpy.ma.MaskedArray", (*extra, *_under(data, mask)))
 
 
@@ -144,15 +141,15 @@ def _scalar(obj: np.generic) -> Parts | Array:
     if type(obj) is np.object_:
         raise Undetermined("an object scalar is not a value")
     described = array("numpy.scalar", np.asarray(obj).view(np.ndarray))
-    return described if type(obj).__module__ == "numpy" else Parts("subclass", (_type_name(type(obj)), described))
+    return described if type(obj).__module__ == "numpy" else Parts("subclass", (type_name(type(obj)), described))
 
 
 def _dtype(obj: np.dtype[Any]) -> Parts:
     if obj.names is None:
-        base, shape = obj.subdtype or (None, ())
-        return Parts("numpy.dtype", (obj.str, base, shape, *(_missing(obj) if obj.kind == "T" else ())))
+        base, shape = (None, ()) if obj.subdtype is None else obj.subdtype
+        return Parts("numpy.dtype", (obj.str, base, shape, _missing(obj) if obj.kind == "T" else None))
     fields: list[Any] = [(name, *obj.fields[name]) for name in obj.names]  # type: ignore[index]
-    return Parts("numpy.dtype", (_type_name(obj.type), fields, obj.itemsize, obj.isalignedstruct))
+    return Parts("numpy.dtype", (type_name(obj.type), fields, obj.itemsize, obj.isalignedstruct))
 
 
 def _ufunc(obj: np.ufunc) -> Parts:

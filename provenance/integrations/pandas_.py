@@ -12,14 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder
+from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def _type_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _of_kind(kind: str, cls: type, obj: Any, parts: tuple[object, ...], labels: tuple[str, ...]) -> Parts:
@@ -27,16 +23,14 @@ def _of_kind(kind: str, cls: type, obj: Any, parts: tuple[object, ...], labels: 
     if type(obj) is cls:
         return Parts(kind, parts, labels)
     extra = {name: getattr(obj, name, None) for name in getattr(obj, "_metadata", ())}
-    return Parts("subclass", (_type_name(type(obj)), Parts(kind, parts, labels), Attributes(extra)))
+    return Parts("subclass", (type_name(type(obj)), Parts(kind, parts, labels), Attributes(extra)))
 
 
 def _frame(obj: pd.DataFrame) -> Parts:
     columns = list(obj.items())
     labels = (".columns", ".index", ".attrs", *(f"[{name!r}]" if type(name) is str else "[...]" for name, _ in columns))
     values = (_values(column.array) for _, column in columns)
-    return _of_kind(
-        "pandas.DataFrame", pd.DataFrame, obj, (obj.columns, obj.index, obj.attrs or None, *values), labels
-    )
+    return _of_kind("pandas.DataFrame", pd.DataFrame, obj, (obj.columns, obj.index, obj.attrs or None, *values), labels)
 
 
 def _series(obj: pd.Series[Any]) -> Parts:
@@ -49,8 +43,10 @@ def _series(obj: pd.Series[Any]) -> Parts:
 
 def _values(array: Any) -> object:
     """What stands for the values of a column or index."""
-    describe = _ARRAYS.get(type(array))
-    return array if describe is None else describe(array)
+    for cls in type(array).__mro__:
+        if cls in _ARRAYS:
+            return _ARRAYS[cls](array)
+    return array
 
 
 def _plain(array: Any) -> object:
@@ -160,7 +156,7 @@ def _index(obj: pd.Index[Any]) -> Parts:
 
 def _type_name_of_index(obj: pd.Index[Any]) -> str:
     cls = type(obj)
-    return cls.__name__ if cls.__module__.partition(".")[0] == "pandas" else _type_name(cls)
+    return cls.__name__ if cls.__module__.partition(".")[0] == "pandas" else type_name(cls)
 
 
 def _range_index(obj: pd.RangeIndex) -> Parts:
@@ -169,7 +165,9 @@ def _range_index(obj: pd.RangeIndex) -> Parts:
 
 def _multi_index(obj: pd.MultiIndex) -> Parts:
     levels = [_values(obj.get_level_values(place).array) for place in range(obj.nlevels)]
-    return Parts("pandas.MultiIndex", (list(obj.names), *levels), (".names", *(f".levels[{i}]" for i in range(obj.nlevels))))
+    return Parts(
+        "pandas.MultiIndex", (list(obj.names), *levels), (".names", *(f".levels[{i}]" for i in range(obj.nlevels)))
+    )
 
 
 # --- scalars and types

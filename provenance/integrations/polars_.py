@@ -9,10 +9,8 @@ import polars as pl
 
 from provenance.hashing import Array, Parts, Undetermined, register_encoder
 
-_CODES = {
-    **{pl.Int8: "b", pl.Int16: "h", pl.Int32: "i", pl.Int64: "q", pl.UInt8: "B", pl.UInt16: "H", pl.UInt32: "I"},
-    **{pl.UInt64: "Q", pl.Float32: "f", pl.Float64: "d"},
-}
+_INTEGERS: dict[Any, str] = {pl.Int8: "b", pl.Int16: "h", pl.Int32: "i", pl.Int64: "q"}
+_CODES = _INTEGERS | {pl.UInt8: "B", pl.UInt16: "H", pl.UInt32: "I", pl.UInt64: "Q", pl.Float32: "f", pl.Float64: "d"}
 
 
 def _frame(obj: pl.DataFrame) -> Parts:

@@ -55,7 +55,7 @@ def _present(chunks: list[Any], kind: Any) -> tuple[object, ...]:
     if kinds.is_null(kind):
         return ()
     if kinds.is_boolean(kind):
-        filled = [chunk.fill_null(False) if chunk.null_count else chunk for chunk in chunks]
+        filled = [chunk.fill_null(pa.scalar(value=False)) if chunk.null_count else chunk for chunk in chunks]
         count = sum(map(len, chunks))
         return (_raw("bool", count, lambda: map(_bytes_of_booleans, filled), count),)
     if _is_text(kind):
@@ -103,14 +103,7 @@ def _zero_under_nulls(chunk: Any, width: int) -> Any:
 
 
 def _is_text(kind: Any) -> bool:
-    return (
-        kinds.is_string(kind)
-        or kinds.is_large_string(kind)
-        or kinds.is_string_view(kind)
-        or kinds.is_binary(kind)
-        or kinds.is_large_binary(kind)
-        or kinds.is_binary_view(kind)
-    )
+    return kind in (pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view())
 
 
 def _text(chunks: list[Any]) -> tuple[object, ...]:
@@ -147,7 +140,9 @@ def _map_as_list(chunk: Any, kind: Any) -> Any:
 
 def _structs(chunks: list[Any], kind: Any) -> tuple[object, ...]:
     columns = [chunk.flatten() for chunk in chunks]
-    return tuple(_values([parts[place] for parts in columns], kind.field(place).type) for place in range(kind.num_fields))
+    return tuple(
+        _values([parts[place] for parts in columns], kind.field(place).type) for place in range(kind.num_fields)
+    )
 
 
 # --- types

@@ -9,14 +9,10 @@ import numpy as np
 from provenance.hashing import Parts, register_encoder
 
 
-def _type_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
-
-
 def _sparse(obj: Any) -> Parts:
     """Entries sorted by place, duplicates added up; the width of indices, and the order they lie in, do not count."""
     shape = tuple(int(size) for size in obj.shape)
-    if obj.format in ("csr", "csc") and obj.ndim == 2:
+    if obj.format in ("csr", "csc") and len(shape) > 1:
         entries = obj if obj.has_canonical_format else _canonical(obj)
         places: tuple[object, ...] = (entries.indptr.astype(np.int64), entries.indices.astype(np.int64))
     else:

@@ -9,15 +9,14 @@ from typing import Any
 
 from sklearn.base import BaseEstimator
 
-from provenance.hashing import Attributes, Parts, register_encoder
+from provenance.hashing import Attributes, Parts, register_encoder, type_name
 
 
 def _estimator(obj: Any) -> Parts:
     state = obj.__getstate__()
-    cls = type(obj)
     if isinstance(state, dict):
         state = Attributes({name: value for name, value in state.items() if name != "_sklearn_version"})
-    return Parts("sklearn.estimator", (f"{cls.__module__}:{cls.__qualname__}", state))
+    return Parts("sklearn.estimator", (type_name(type(obj)), state))
 
 
 def _bunch(obj: Any) -> Parts:

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 
-from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder
-
-
-def _type_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder, type_name
 
 
 def _tensor(obj: torch.Tensor) -> Parts:
     if obj.is_quantized or obj.is_meta or obj.is_nested:
         raise Undetermined("quantized, nested and meta tensors have no plain values", "Pass an ordinary tensor.")
-    return Parts("torch.Tensor", (_type_name(type(obj)), obj.requires_grad, *_values(obj.detach())))
+    return Parts("torch.Tensor", (type_name(type(obj)), obj.requires_grad, *_values(obj.detach())))
 
 
 def _values(tensor: torch.Tensor) -> tuple[object, ...]:
@@ -49,7 +44,7 @@ def _memory(tensor: torch.Tensor, size: int) -> Callable[[], Iterator[memoryview
 
 def _module(obj: torch.nn.Module) -> Parts:
     state = {name: value for name, value in obj.__getstate__().items() if name != "_compiled_call_impl"}
-    return Parts("torch.Module", (_type_name(type(obj)), Attributes(state)))
+    return Parts("torch.Module", (type_name(type(obj)), Attributes(state)))
 
 
 def _constant(obj: object) -> Parts:
