@@ -1,0 +1,270 @@
+"""Find out before scheduling which results are stored: by recipe key, then by content key."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from provenance import engine
+from provenance.engine import Artifact
+from provenance.types import ArtifactId, ArtifactRecord, RecipeKey, Repo
+from provenance_dask.steps import Step, reuses_results
+from provenance_dask.tasks import add_recipes
+
+K = TypeVar("K", ArtifactId, RecipeKey)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What is to be run to get some results.
+
+    Attributes
+    ----------
+    roots : tuple of Step
+        The steps whose results are wanted.
+    hits : dict of Step to Artifact
+        The stored results that were found.
+    to_run : list of Step
+        What has to be scheduled, inputs before what uses them.
+    blocked : set of Step
+        Those that must not be found by their recipe, as something above them is computed anew each time.
+    """
+
+    roots: tuple[Step, ...]
+    hits: Mapping[Step, Artifact]
+    to_run: list[Step] = field(default_factory=list)
+    blocked: frozenset[Step] = frozenset()
+
+    def recipe(self, step: Step) -> RecipeKey | None:
+        """The recipe key that the step's result may be recorded under."""
+        return None if step in self.blocked else step.recipe
+
+
+class _Lookup:
+    """Look-ups in the repo that each step belongs to, all steps of a repo at once."""
+
+    def __init__(self) -> None:
+        self._default = engine.default_repo()
+        self.use_cache = engine.settings().use_cache
+
+    def repo(self, step: Step) -> Repo:
+        chosen = step.spec.options.repo
+        return self._default if chosen is None else engine.resolve_repo(chosen)
+
+    def reuses(self, step: Step) -> bool:
+        return reuses_results(step.spec, use_cache=self.use_cache)
+
+    def remembered(self, step: Step) -> Artifact | None:
+        """The result, where it was found before in the same repo."""
+        found = step.found
+        return found if found is not None and found.repo is self.repo(step) else None
+
+    def by_recipe(self, steps: Iterable[Step]) -> dict[Step, Artifact]:
+        """Stored results by recipe; steps without one are passed over."""
+        keys = {step: step.recipe for step in steps if step.recipe is not None}
+        return self._find(keys, lambda repo, wanted: repo.find_recipes(wanted))
+
+    def by_id(self, keys: Mapping[Step, ArtifactId]) -> dict[Step, Artifact]:
+        """Stored results by content key."""
+        return self._find(keys, lambda repo, wanted: repo.find_records(wanted))
+
+    def _find(
+        self, keys: Mapping[Step, K], find: Callable[[Repo, list[K]], Mapping[K, ArtifactRecord]]
+    ) -> dict[Step, Artifact]:
+        by_repo: defaultdict[int, list[Step]] = defaultdict(list)
+        repos: dict[int, Repo] = {}
+        for step in keys:
+            repo = self.repo(step)
+            repos[id(repo)] = repo
+            by_repo[id(repo)].append(step)
+        found: dict[Step, Artifact] = {}
+        for number, steps in by_repo.items():
+            repo = repos[number]
+            records = find(repo, list(dict.fromkeys(keys[step] for step in steps)))
+            for step in steps:
+                record = records.get(keys[step])
+                if record is not None:
+                    found[step] = Artifact(record, repo)
+        return found
+
+
+def above(roots: Iterable[Step]) -> list[Step]:
+    """The roots and every step that they need, inputs before what uses them."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for step in stack.pop().inputs:
+            if step not in seen:
+                seen.add(step)
+                stack.append(step)
+    return sorted(seen, key=_serial)
+
+
+def _serial(step: Step) -> int:
+    return step.serial
+
+
+def resolve(roots: Iterable[Step]) -> Resolution:
+    """Look up what is stored, and say what has to run.
+
+    One query for each repo where all roots are found; else one for all recipe keys, and one for each level of steps
+    whose inputs are known and whose recipe is new.
+    """
+    wanted = tuple(roots)
+    lookup = _Lookup()
+    hits = _find_roots(lookup, wanted)
+    missing = [step for step in wanted if step not in hits]
+    if not missing:
+        return _noted(Resolution(wanted, hits))
+    order = above(missing)
+    blocked = _blocked(lookup, order)
+    candidates = {step: found for step in order if step not in blocked and (found := lookup.remembered(step))}
+    candidates.update(
+        lookup.by_recipe(step for step in order if step not in blocked and step not in candidates and step not in hits)
+    )
+    needed = _needed(missing, candidates, hits)
+    decided = _find_by_content(lookup, needed, hits, blocked)
+    to_run = _needed(missing, {}, hits)
+    for step in to_run:
+        step.status = "miss" if step in decided or not lookup.reuses(step) else "undecided"
+    return _noted(Resolution(wanted, hits, to_run, blocked))
+
+
+def identify(roots: Iterable[Step]) -> dict[Step, Artifact]:
+    """The stored results of the roots and of every step above them, as far as they can be told.
+
+    For steps that are computed anew each time, what their users recorded as input.
+    """
+    lookup = _Lookup()
+    order = above(roots)
+    blocked = _blocked(lookup, order)
+    hits = {step: found for step in order if (found := lookup.remembered(step))}
+    hits.update(lookup.by_recipe(step for step in order if step not in hits and step not in blocked))
+    _find_by_content(lookup, [step for step in order if step not in hits], hits, blocked)
+    fresh: dict[Step, ArtifactId] = {}
+    for step in reversed(order):
+        if step in hits:
+            recorded = {edge.path: edge.artifact_id for edge in hits[step].record.edges if edge.kind == "input"}
+            for source, path in zip(step.inputs, step.paths, strict=True):
+                if source not in hits and path in recorded:
+                    fresh[source] = recorded[path]
+    hits.update(lookup.by_id(fresh))
+    return hits
+
+
+def _find_roots(lookup: _Lookup, roots: tuple[Step, ...]) -> dict[Step, Artifact]:
+    """The roots that are stored, asked for by recipe; nothing above them is looked at."""
+    if not lookup.use_cache:
+        return {}  # what is above decides whether they may be found by recipe
+    hits = {step: found for step in roots if step.recipe is not None and (found := lookup.remembered(step))}
+    hits.update(lookup.by_recipe(step for step in roots if step not in hits))
+    return {step: artifact for step, artifact in hits.items() if _has_value(artifact)}
+
+
+def _has_value(artifact: Artifact) -> bool:
+    return artifact.repo.has_value(artifact.record)
+
+
+def _blocked(lookup: _Lookup, order: list[Step]) -> frozenset[Step]:
+    """Steps below one that is computed anew each time, and that one itself."""
+    blocked: set[Step] = set()
+    for step in order:
+        if step.recipe is None or not lookup.reuses(step) or not blocked.isdisjoint(step.awaits):
+            blocked.add(step)
+    return frozenset(blocked)
+
+
+def _needed(roots: list[Step], candidates: Mapping[Step, Artifact], hits: dict[Step, Artifact]) -> list[Step]:
+    """What is not stored of the roots and what they need; stored results that are met go into `hits`."""
+    needed: set[Step] = set()
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        step = stack.pop()
+        if step in hits:
+            continue
+        artifact = candidates.get(step)
+        if artifact is not None and _has_value(artifact):
+            hits[step] = artifact
+            continue
+        needed.add(step)
+        if step.futures is None:
+            stack.extend(source for source in step.inputs if source not in seen)
+            seen.update(step.inputs)
+    return sorted(needed, key=_serial)
+
+
+def _find_by_content(
+    lookup: _Lookup, needed: list[Step], hits: dict[Step, Artifact], blocked: frozenset[Step]
+) -> set[Step]:
+    """Look up the steps whose inputs are known by content key, until no more are; found ones go into `hits`.
+
+    Returns
+    -------
+    set of Step
+        Those that were looked up.
+    """
+    decided: set[Step] = set()
+    lacking: dict[Step, int] = {}
+    users: defaultdict[Step, list[Step]] = defaultdict(list)
+    ready: list[Step] = []
+    for step in needed:
+        unknown = [source for source in step.awaits if source not in hits]
+        lacking[step] = len(unknown)
+        for source in unknown:
+            users[source].append(step)
+        if not unknown and lookup.reuses(step):
+            ready.append(step)
+    while ready:
+        decided.update(ready)
+        found = lookup.by_id({step: step.content_id(hits) for step in ready})
+        fresh = {step: artifact for step, artifact in found.items() if _has_value(artifact)}
+        hits.update(fresh)
+        ready = []
+        for user in (user for step in fresh for user in users[step]):
+            lacking[user] -= 1
+            if not lacking[user] and lookup.reuses(user):
+                ready.append(user)
+    _record_recipes([step for step in decided if step in hits and step not in blocked], hits)
+    return decided
+
+
+def _record_recipes(steps: list[Step], hits: Mapping[Step, Artifact]) -> None:
+    """Record the recipe keys of results that were found without them, so that they are found sooner next time."""
+    repos: dict[int, Repo] = {}
+    recipes: defaultdict[int, dict[RecipeKey, ArtifactId]] = defaultdict(dict)
+    for step in steps:
+        artifact = hits[step]
+        if step.recipe is not None and artifact.record.recipe != step.recipe:
+            repos[id(artifact.repo)] = artifact.repo
+            recipes[id(artifact.repo)][step.recipe] = artifact.id
+    for number, repo in repos.items():
+        add_recipes(repo, recipes[number])
+
+
+def _noted(resolution: Resolution) -> Resolution:
+    """Leave on the steps what was found; hits stay known for good."""
+    for step, artifact in resolution.hits.items():
+        step.found = artifact
+        step.status = "hit"
+    return resolution
+
+
+def settle(resolution: Resolution, results: Mapping[Step, Any]) -> None:
+    """Leave on the steps that ran what they turned out to be; `results` are those of the roots."""
+    lookup = _Lookup()
+    ran = resolution.to_run
+    found = lookup.by_recipe(step for step in ran if step not in resolution.blocked)
+    ids = {
+        step: result.artifact_id
+        for step, result in results.items()
+        if step not in found and issubclass(type(result), engine.ArtifactProxy)
+    }
+    found.update(lookup.by_id(ids))
+    for step in ran:
+        artifact = found.get(step)
+        reused = artifact is not None and step.recipe is not None and artifact.record.recipe != step.recipe
+        step.found = artifact
+        step.status = "hit" if reused else "computed"

@@ -1,0 +1,151 @@
+"""What a task needs of the process that planned it, and how another process takes it over."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import provenance as core
+from provenance import engine
+from provenance.errors import ConfigError
+from provenance.types import Repo
+
+_MOST_REMEMBERED = 64
+
+_lock = threading.RLock()
+_home = os.urandom(16).hex()
+_live: dict[str, Surroundings] = {}
+"""The surroundings that tasks of this process refer to, by digest; they come back as the same object."""
+_adopted: str | None = None
+"""Digest of the surroundings whose configuration this process took over last."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """The configuration and the settings in force where a graph was planned.
+
+    Attributes
+    ----------
+    digest : str
+        Tells different surroundings apart.
+    home : str
+        The process that made them.
+    repo : Repo or None
+        The default repo there; None in other processes.
+    repo_name : str
+        Its name.
+    config : dict or None
+        What `provenance.load_config` rebuilds the configuration from; None where the repo is not part of one, or
+        keeps everything in its process.
+    use_cache, read_only, check_mutations : bool
+        The settings of the same names.
+    """
+
+    digest: str
+    home: str
+    repo: Repo | None
+    repo_name: str
+    config: Mapping[str, Any] | None
+    use_cache: bool
+    read_only: bool
+    check_mutations: bool
+    origin: object = field(default=None, repr=False)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let code run as it would in the process that planned it.
+
+        Raises
+        ------
+        ConfigError
+            This is another process, and the repo cannot be reached from it.
+        """
+        if self.repo is not None:
+            with core.using_repo(self.repo):
+                yield
+            return
+        self.adopt()
+        with core.using_repo(self.repo_name):
+            yield
+
+    def adopt(self) -> None:
+        """Configure this process like the one that made the surroundings; nothing to do in that one itself."""
+        global _adopted  # noqa: PLW0603  one process has one configuration
+        if self.repo is not None or _adopted == self.digest:
+            return
+        if self.config is None:
+            msg = (
+                f"repo {self.repo_name!r} exists only in the process that planned this graph, and this task runs in "
+                "another one: load a configuration whose repo other processes can open (provenance.load_config() with "
+                "a sqlite or postgres repo), or use threads"
+            )
+            raise ConfigError(msg)
+        with _lock:
+            core.load_config(dict(self.config))
+            core.set_use_cache(self.use_cache)
+            core.set_read_only(self.read_only)
+            core.set_check_mutations(self.check_mutations)
+            _adopted = self.digest
+
+    def __reduce__(self) -> tuple[object, ...]:
+        flags = (self.use_cache, self.read_only, self.check_mutations)
+        return _restore, (self.digest, self.home, self.repo_name, self.config, flags)
+
+
+def _restore(
+    digest: str, home: str, repo_name: str, config: Mapping[str, Any] | None, flags: tuple[bool, bool, bool]
+) -> Surroundings:
+    if home == home_of_process():
+        return _live[digest]
+    return Surroundings(digest, home, None, repo_name, config, *flags)
+
+
+def home_of_process() -> str:
+    """Names this process among all; a forked child is another one."""
+    return f"{os.getpid()}-{_home}"
+
+
+def surroundings() -> Surroundings:
+    """The surroundings in force here."""
+    repo = engine.default_repo()
+    settings = engine.settings()
+    with _lock:
+        for known in reversed(_live.values()):
+            if known.origin is settings and known.repo is repo and known.home == home_of_process():
+                return known
+        made = _describe(repo, settings)
+        _live[made.digest] = made
+        while len(_live) > _MOST_REMEMBERED:
+            del _live[next(iter(_live))]
+        return made
+
+
+def _describe(repo: Repo, settings: Any) -> Surroundings:
+    config = core.current_config() if settings.repos.get(repo.name) is repo else None
+    config = dict(config) if config and not _is_private(config, repo.name) else None
+    flags = (settings.use_cache, settings.read_only, settings.check_mutations)
+    place = "shared" if config is not None else f"{home_of_process()} {id(repo)}"
+    digest = engine.digest_of("provenance.surroundings", place, repo.name, repr(config), flags)
+    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, origin=settings)
+
+
+def described_by(config: Mapping[str, Any]) -> Surroundings:
+    """Surroundings of another process that is to be configured with `config`."""
+    settings = engine.settings()
+    flags = (settings.use_cache, settings.read_only, settings.check_mutations)
+    repo_name = str(config.get("default_repo", ""))
+    digest = engine.digest_of("provenance.surroundings", "given", repo_name, repr(config), flags)
+    return Surroundings(digest, "", None, repo_name, dict(config), *flags)
+
+
+def _is_private(config: Mapping[str, Any], repo_name: str) -> bool:
+    """Whether a configured repo keeps its records where no other process sees them."""
+    repos = config.get("artifact_repos") or {}
+    described = repos.get(repo_name) or {}
+    if described.get("type") == "chained":
+        return all(_is_private(config, str(member)) for member in described.get("repos") or ())
+    return described.get("type") == "memory"

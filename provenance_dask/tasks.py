@@ -1,0 +1,156 @@
+"""What a worker runs: tasks that pickle, and the functions that run them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from provenance import engine
+from provenance.engine import ArtifactProxy, FunctionSpec
+from provenance.errors import StorageError
+from provenance.types import ArtifactId, Kargs, RecipeKey, Repo
+from provenance_dask._compat import register_sizeof, sizeof
+from provenance_dask.shipping import Surroundings
+
+logger = logging.getLogger("provenance.dask")
+
+_BARE_PROXY_BYTES = 512
+
+
+class Slot:
+    """Stands in arguments for the result of the input with this index."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Slot, (self.index,)
+
+
+class CallTask:
+    """A call whose inputs are known when it runs.
+
+    `literals` has a proxy for each input that was known when the graph was planned, and None for each that is the
+    result of another task.
+    """
+
+    __slots__ = ("holes", "kargs", "key", "literals", "recipe", "spec", "varargs", "where")
+
+    def __init__(  # noqa: PLR0913, PLR0917  the parts of one call; by position, as it is pickled
+        self,
+        key: str,
+        spec: FunctionSpec,
+        kargs: Kargs,
+        varargs: tuple[object, ...],
+        holes: tuple[str | int, ...],
+        literals: tuple[object, ...],
+        recipe: RecipeKey | None,
+        where: Surroundings,
+    ) -> None:
+        self.key = key
+        self.spec = spec
+        self.kargs = kargs
+        self.varargs = varargs
+        self.holes = holes
+        self.literals = literals
+        self.recipe = recipe
+        self.where = where
+
+    def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
+        """The bound arguments with the results in place of the slots."""
+        if not self.holes:
+            return self.kargs, self.varargs
+        inputs = [next(results) if literal is None else literal for literal in self.literals]
+        kargs, varargs = dict(self.kargs), list(self.varargs)
+        for hole in self.holes:
+            target: Any = varargs if isinstance(hole, int) else kargs
+            target[hole] = engine.map_leaves(target[hole], _is_slot, lambda slot: inputs[slot.index])
+        return kargs, tuple(varargs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        parts = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe, self.where)
+        return CallTask, parts
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return "provenance_dask.CallTask", self.key
+
+    def __repr__(self) -> str:
+        return f"<{self.spec.label}>"
+
+
+class MemberTask:
+    """The choice of one member of a composite result; `composite` is its proxy, or None if it comes from a task."""
+
+    __slots__ = ("composite", "key", "member", "recipe", "where")
+
+    def __init__(self, key: str, member: str, composite: object, recipe: RecipeKey | None, where: Surroundings) -> None:
+        self.key = key
+        self.member = member
+        self.composite = composite
+        self.recipe = recipe
+        self.where = where
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return MemberTask, (self.key, self.member, self.composite, self.recipe, self.where)
+
+    def __dask_tokenize__(self) -> tuple[str, str]:
+        return "provenance_dask.MemberTask", self.key
+
+    def __repr__(self) -> str:
+        return f"<member {self.member!r}>"
+
+
+def run_call(task: CallTask, *results: object) -> object:
+    """Run a call on a worker: look it up by its content key, else compute and store it; return its proxy.
+
+    A result that could not be recorded is returned as the plain value.
+    """
+    with task.where.entered():
+        kargs, varargs = task.arguments(iter(results))
+        result = engine.run_bound(task.spec, kargs, varargs, task.recipe)
+        _note_recipe(result, task.recipe)
+        return result
+
+
+def take_member(task: MemberTask, *results: Any) -> object:
+    """The proxy of one member of a composite result."""
+    with task.where.entered():
+        composite: Any = results[0] if task.composite is None else task.composite
+        member = composite[task.member]
+        _note_recipe(member, task.recipe)
+        return member
+
+
+def _is_slot(obj: object) -> bool:
+    return type(obj) is Slot
+
+
+def _note_recipe(result: object, recipe: RecipeKey | None) -> None:
+    """Record the recipe key, where the result is stored already under another one."""
+    if recipe is None or not issubclass(type(result), ArtifactProxy):
+        return
+    artifact = result.artifact  # type: ignore[attr-defined]
+    if artifact.is_stored and artifact.record.recipe != recipe:
+        add_recipes(artifact.repo, {recipe: artifact.id})
+
+
+def add_recipes(repo: Repo, recipes: dict[RecipeKey, ArtifactId]) -> None:
+    """Record recipe keys where the repo takes them; results are found without them too, only later."""
+    if not recipes or not repo.permissions.write or engine.settings().read_only:
+        return
+    try:
+        repo.add_recipes(recipes)
+    except StorageError as error:
+        logger.warning("%d recipe keys could not be recorded in repo %r: %s", len(recipes), repo.name, error)
+
+
+@register_sizeof(ArtifactProxy)
+def _size_of_proxy(proxy: ArtifactProxy) -> int:
+    """Bytes a proxy holds in memory; asking the proxy itself would load its value."""
+    if not proxy.is_loaded:
+        return _BARE_PROXY_BYTES
+    size: int = sizeof(engine.plain_value(proxy))
+    return size
