@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
+from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
 from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.restore import reading_from
@@ -29,7 +29,6 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     Draft,
-    Payload,
     Permissions,
     RecipeKey,
     RunRecord,

@@ -8,12 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from provenance.errors import SerializationError
-from provenance.types import ArtifactRecord
+from provenance.types import JSON, ArtifactRecord
 
 
 def dump_json(value: object) -> str:
     """JSON text in ASCII that is the same for equal values: keys sorted, NUL and lone surrogates escaped."""
     return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def label_items(labels: Mapping[str, JSON]) -> frozenset[str]:
+    """One text for each label with its value, the same for equal ones; sets of labels contain each other by these."""
+    return frozenset(dump_json([key, value]) for key, value in labels.items())
 
 
 def with_plain_json(record: ArtifactRecord) -> ArtifactRecord:

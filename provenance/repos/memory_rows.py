@@ -12,7 +12,7 @@ from time import monotonic
 
 from provenance.errors import BlobNotFoundError
 from provenance.repos.forking import reset_at_fork
-from provenance.repos.json_fields import dump_json
+from provenance.repos.json_fields import label_items
 from provenance.repos.rows import Inserted
 from provenance.types import (
     JSON,
@@ -119,7 +119,7 @@ class MemoryRows:
         """Put other bytes in the place of lost ones, unless another caller did so already."""
         with self._lock:
             current = self._artifacts.get(old.id)
-            if current is None or current != old:
+            if current is None or (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
                 return self.insert(new, run, lambda _: True).record
             stored = replace(new, sequence=old.sequence, computed_at=new.computed_at or datetime.now(UTC))
             self._unlink(old)
@@ -190,7 +190,9 @@ class MemoryRows:
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
         with self._lock:
-            stored = self._sets.setdefault(record.id, replace(record, labels=None, created_at=datetime.now(UTC)))
+            stored = self._sets.setdefault(
+                record.id, replace(record, labels=None, created_at=record.created_at or datetime.now(UTC))
+            )
             if record.labels is not None:
                 self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id))
             return replace(stored, labels=record.labels)
@@ -203,11 +205,6 @@ class MemoryRows:
 
     def close(self) -> None:
         """There is nothing to give back."""
-
-
-def label_items(labels: Mapping[str, JSON]) -> frozenset[str]:
-    """One text for each label with its value, the same for equal ones."""
-    return frozenset(dump_json([key, value]) for key, value in labels.items())
 
 
 def _blobs(record: ArtifactRecord) -> Iterable[BlobKey]:

@@ -27,9 +27,7 @@ def stored_artifact(obj: object) -> Artifact:
     """
     artifact = cast("ArtifactProxy", obj).artifact if is_proxy(obj) else obj
     if not isinstance(artifact, Artifact):
-        msg = (
-            f"expected an artifact or a proxy to store, got {type(obj).__name__}; get it from the repo it lies in first"
-        )
+        msg = f"expected an artifact or a proxy to store, got {type(obj).__name__}; get it from its repo first"
         raise InvalidInputsError(msg)
     if not artifact.is_stored:
         msg = (

@@ -1,0 +1,60 @@
+"""What rows need of a database: statements run by the driver, and transactions for what writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from provenance.repos.sql.dialect import Dialect
+
+Row = Sequence[Any]
+Parameters = Sequence[object]
+
+
+class Cursor(Protocol):
+    """A result of the driver."""
+
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Transaction(Protocol):
+    """A connection inside a transaction that writes."""
+
+    def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor: ...
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object: ...
+
+
+class Database(Protocol):
+    """An open database that threads share, and that a forked child opens anew."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+    @property
+    def place(self) -> str:
+        """What the database is called in messages: a path, or a URL without its password."""
+
+    def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row, outside of any transaction."""
+
+    def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows, outside of any transaction."""
+
+    def writing(self) -> AbstractContextManager[Transaction]:
+        """A transaction that is committed at the end of the block, and undone if the block raises.
+
+        Raises
+        ------
+        RepoUnavailableError
+            The database cannot be reached or written.
+        """
+
+    def table_names(self) -> set[str]:
+        """Names of the tables that are there."""
+
+    def upgrade(self) -> None:
+        """Bring older tables to the present version."""
+
+    def close(self) -> None:
+        """Close every connection; they are opened again when needed."""

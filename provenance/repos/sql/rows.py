@@ -1,0 +1,257 @@
+"""Rows in a SQL database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+from provenance.errors import BlobNotFoundError, SchemaVersionError
+from provenance.repos.json_fields import dump_json
+from provenance.repos.rows import Inserted
+from provenance.repos.sql.database import Database, Transaction
+from provenance.repos.sql.records import edge_parameters, parameters, record_from
+from provenance.repos.sql.set_rows import SetRows
+from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
+from provenance.types import (
+    JSON,
+    ArtifactId,
+    ArtifactRecord,
+    BlobKey,
+    BlobRef,
+    RecipeKey,
+    RunRecord,
+    SetId,
+    SetRecord,
+    ValueId,
+)
+
+
+class SqlRows:
+    """Rows of a repo in an open database; `refusal` tells why they may not be written, if that is so."""
+
+    def __init__(self, database: Database, refusal: SchemaVersionError | None) -> None:
+        self._database = database
+        self._dialect = database.dialect
+        self._refusal = refusal
+        self._read = ReadStatements(self._dialect)
+        self._write = WriteStatements(self._dialect)
+        self._recipe = RecipeStatements(self._dialect)
+        self._blob = BlobStatements(self._dialect)
+        self._sets = SetRows(database)
+        self._known_runs: set[str] = set()
+        self._seen_sweeps = self._sweeps(database)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        if self._refusal is not None:
+            raise self._refusal
+        with self._database.writing() as transaction:
+            yield transaction
+
+    def _batch(self, texts: Collection[str]) -> tuple[object]:
+        return (self._dialect.batch_parameter(texts),)
+
+    # ---- reading
+
+    def records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """The stored records among `ids`; one statement."""
+        if len(ids) == 1:
+            row = self._database.fetch_one(self._read.record, tuple(ids))
+            rows = [] if row is None else [row]
+        else:
+            rows = self._database.fetch_all(self._read.records, self._batch(ids))
+        dialect = self._dialect
+        return {row[1]: record_from(row, dialect) for row in rows}
+
+    def records_by_recipe(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """The stored records that these keys led to; one statement."""
+        rows = self._database.fetch_all(self._read.records_by_recipe, self._batch(keys))
+        return {row[-1]: record_from(row[:-1], self._dialect) for row in rows}
+
+    def latest_with_value(self, value_id: ValueId) -> ArtifactRecord | None:
+        """The record with this value that was stored last."""
+        row = self._database.fetch_one(self._read.latest_with_value, (value_id,))
+        return None if row is None else record_from(row, self._dialect)
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The facts about one process."""
+        row = self._database.fetch_one(self._read.run, (run_id,))
+        return None if row is None else RunRecord(run_id, cast("dict[str, JSON]", self._dialect.json_value(row[0])))
+
+    def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
+        """Everything that refers to `ids`, directly or through others."""
+        return {row[0] for row in self._database.fetch_all(self._read.downstream, self._batch(ids))}
+
+    # ---- storing
+
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+        """Store a row, unless its id is taken."""
+        row = parameters(record, self._dialect)
+        with self._writing() as transaction:
+            self._put_run(transaction, run)
+            inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
+            if inserted is None:
+                self._note_unused(transaction, record)
+                stored = self._current(transaction, record.id)
+            else:
+                self._refer_to_blobs(transaction, record, is_there)
+                stored = self._complete(transaction, record, inserted)
+            if record.recipe is not None:
+                transaction.execute(self._recipe.put, (record.recipe, record.id))
+        if run is not None:
+            self._known_runs.add(run.id)
+        return Inserted(stored, is_new=inserted is not None)
+
+    def _put_run(self, transaction: Transaction, run: RunRecord | None) -> None:
+        if run is not None and run.id not in self._known_runs:
+            transaction.execute(self._write.insert_run, (run.id, self._dialect.json_parameter(dump_json(run.info))))
+
+    def _complete(self, transaction: Transaction, record: ArtifactRecord, stored: Any) -> ArtifactRecord:
+        """Store the references of a row that was just written, and return the record as it can be read now."""
+        sequence, computed_at = stored
+        if record.edges:
+            transaction.executemany(self._write.insert_edge, edge_parameters(record, sequence))
+        return replace(
+            record,
+            edges=tuple(record.edges),
+            sequence=sequence,
+            computed_at=self._dialect.time_value(computed_at),
+        )
+
+    def _current(self, transaction: Transaction, artifact_id: ArtifactId) -> ArtifactRecord:
+        return record_from(transaction.execute(self._read.record, (artifact_id,)).fetchone(), self._dialect)
+
+    def _refer_to_blobs(
+        self, transaction: Transaction, record: ArtifactRecord, is_there: Callable[[BlobKey], bool]
+    ) -> None:
+        refs = _blobs(record)
+        if not refs:
+            return
+        for ref in refs:
+            transaction.execute(self._blob.refer, (ref.key, ref.size))
+        # What was put a moment ago, or found in the store then, can only be gone if some repo has swept since.
+        sweeps = self._sweeps(transaction)
+        if sweeps != self._seen_sweeps:
+            for ref in refs:
+                if not is_there(ref.key):
+                    self._seen_sweeps = sweeps
+                    msg = f"blob {ref.key} was deleted while an artifact that refers to it was being stored"
+                    raise BlobNotFoundError(msg)
+            self._seen_sweeps = sweeps
+
+    def _sweeps(self, connection: Any) -> int:
+        statement = self._blob.sweeps
+        row = (
+            connection.fetch_one(statement)
+            if connection is self._database
+            else connection.execute(statement).fetchone()
+        )
+        return int(row[0])
+
+    def _note_unused(self, transaction: Transaction, record: ArtifactRecord) -> None:
+        """Let the bytes of a call that came second be swept one day, if they differ from the first one's."""
+        for ref in _blobs(record):
+            transaction.execute(self._blob.note_unused, (ref.key, ref.size))
+
+    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+        """Put other bytes in the place of lost ones, unless another caller did so already."""
+        row = parameters(new, self._dialect)
+        with self._writing() as transaction:
+            found = transaction.execute(self._read.record, (old.id,)).fetchone()
+            if found is None:
+                return self._insert_again(transaction, row, new, run)
+            current = record_from(found, self._dialect)
+            if (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
+                return current
+            self._put_run(transaction, run)
+            updated = transaction.execute(self._write.update_artifact, (*row[1:], old.id)).fetchone()
+            transaction.execute(self._write.remove_edges, (updated[0],))
+            for ref in _blobs(new):
+                transaction.execute(self._blob.refer, (ref.key, ref.size))
+            self._release(transaction, [ref.key for ref in _blobs(current)])
+            if current.value_id != new.value_id:
+                found = transaction.execute(self._read.downstream, self._batch((old.id,))).fetchall()
+                self._remove_recipes(transaction, [row[0] for row in found])
+            return self._complete(transaction, new, updated)
+
+    def _insert_again(
+        self, transaction: Transaction, row: tuple[object, ...], record: ArtifactRecord, run: RunRecord | None
+    ) -> ArtifactRecord:
+        """Store a row whose predecessor was deleted meanwhile."""
+        self._put_run(transaction, run)
+        inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
+        for ref in _blobs(record):
+            transaction.execute(self._blob.refer, (ref.key, ref.size))
+        return self._complete(transaction, record, inserted)
+
+    def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
+        """Let recipe keys lead to stored artifacts; ids that are not stored are left out."""
+        with self._writing() as transaction:
+            transaction.executemany(self._recipe.put, list(recipes.items()))
+
+    # ---- removing
+
+    def remove(self, artifact_id: ArtifactId) -> None:
+        """Remove a row, and note which blobs nothing refers to any more."""
+        with self._writing() as transaction:
+            found = transaction.execute(self._write.blobs_of, (artifact_id,)).fetchone()
+            if found is not None:
+                transaction.execute(self._write.remove_artifact, (artifact_id,))
+                self._release(transaction, [key for key in found if key is not None])
+
+    def _release(self, transaction: Transaction, keys: list[BlobKey]) -> None:
+        if keys:
+            transaction.execute(self._blob.release, self._batch(keys))
+
+    def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
+        """Remove the recipe keys that lead to these artifacts."""
+        with self._writing() as transaction:
+            self._remove_recipes(transaction, ids)
+
+    def _remove_recipes(self, transaction: Transaction, ids: Collection[ArtifactId]) -> None:
+        transaction.execute(self._recipe.remove, self._batch(ids))
+        transaction.execute(self._recipe.forget, self._batch(ids))
+
+    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+        """Delete the blobs that nothing has referred to for at least so long.
+
+        They are deleted while their rows are locked: whoever stores an artifact with the same bytes meanwhile sees
+        afterwards that there was a sweep, and puts them again.
+        """
+        with self._writing() as transaction:
+            seconds = (self._dialect.seconds_parameter(grace_seconds),)
+            due = transaction.execute(self._blob.take_due, seconds).fetchall()
+            for row in due:
+                delete(row[0])
+            if due:
+                transaction.execute(self._blob.count_sweep)
+
+    # ---- sets
+
+    def set_by_id(self, set_id: SetId) -> SetRecord | None:
+        """A set, with the labels it was last saved under."""
+        return self._sets.by_id(set_id)
+
+    def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
+        """The set last saved under labels that contain these."""
+        return self._sets.latest(labels)
+
+    def save_set(self, record: SetRecord) -> SetRecord:
+        """Store a set unless it is there, and append its labels to the history."""
+        with self._writing() as transaction:
+            return self._sets.save(transaction, record)
+
+    def remove_set(self, set_id: SetId) -> None:
+        """Remove a set with its history."""
+        with self._writing() as transaction:
+            self._sets.remove(transaction, set_id)
+
+    def close(self) -> None:
+        """Close every connection; they are opened again when needed."""
+        self._database.close()
+
+
+def _blobs(record: ArtifactRecord) -> set[BlobRef]:
+    return {ref for ref in (record.value_blob, record.inputs_blob) if ref is not None}

@@ -1,0 +1,207 @@
+"""A SQLite file: one connection for each thread, and one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+from provenance.errors import RepoUnavailableError
+from provenance.repos.forking import reset_at_fork
+from provenance.repos.sql.database import Parameters, Row
+from provenance.repos.sql.dialect import Dialect
+from provenance.repos.sql.sqlite_dialect import SQLITE
+from provenance.repos.sql.sqlite_errors import unavailable
+
+_BUSY_SECONDS = 30.0
+_RETRY_SECONDS = 0.01
+_STATEMENTS = 256
+
+
+class _Held:
+    """A thread's connection, closed when the thread ends."""
+
+    __slots__ = ("_all", "_pid", "connection")
+
+    def __init__(self, connection: sqlite3.Connection, everyone: set[sqlite3.Connection]) -> None:
+        self.connection = connection
+        self._all = everyone
+        self._pid = os.getpid()
+        everyone.add(connection)
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self._all.discard(self.connection)
+            self.connection.close()
+
+
+class SqliteDatabase:
+    """An open SQLite file in WAL mode.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    create : bool
+        Whether the file, and its folder, are made where they are missing.
+    read_only : bool
+        Whether the file is opened for reading only.
+    durable : bool
+        Whether what is committed survives a power failure, which costs a sync of the disk each time.
+
+    Raises
+    ------
+    RepoUnavailableError
+        The file is missing, cannot be opened, or is no SQLite database.
+    """
+
+    def __init__(self, path: Path, *, create: bool, read_only: bool, durable: bool) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._synchronous = "FULL" if durable else "NORMAL"
+        self.reset_after_fork()
+        if create:
+            self._make_folder()
+        mode = "ro" if read_only else "rwc" if create else "rw"
+        self._connect(mode).close()
+        reset_at_fork(self)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How statements are written for it."""
+        return SQLITE
+
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self._path)
+
+    # ---- connections
+
+    def reset_after_fork(self) -> None:
+        """Leave the parent's connections alone.
+
+        A child may neither use nor close them: SQLite would drop locks that the parent relies on.
+        """
+        inherited = getattr(self, "_connections", ())
+        if inherited:
+            import ctypes  # noqa: PLC0415  only in forked children
+
+            for connection in inherited:
+                # One reference too many, so that they are not closed when the child ends either.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+        self._connections: set[sqlite3.Connection] = set()
+        self._local = threading.local()
+        self._write_lock = threading.Lock()
+
+    def _make_folder(self) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as exc:
+            msg = (
+                f"the folder of the database {self._path} cannot be made: {exc}; "
+                "choose another path, or give this process the right to write there"
+            )
+            raise RepoUnavailableError(msg) from exc
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            return cast("sqlite3.Connection", self._local.held.connection)
+        except AttributeError:
+            connection = self._connect("ro" if self._read_only else "rw")
+            self._local.held = _Held(connection, self._connections)
+            return connection
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        connection = None
+        try:
+            connection = sqlite3.connect(
+                f"{self._path.as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=_STATEMENTS,
+            )
+            if not self._read_only:
+                self._use_wal(connection)
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.Error as exc:
+            if connection is not None:
+                connection.close()
+            raise unavailable(self._path, exc) from exc
+        return connection
+
+    @staticmethod
+    def _use_wal(connection: sqlite3.Connection) -> None:
+        """Switch to WAL, which SQLite refuses at once, without waiting, while another process does the same."""
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as exc:
+                if "locked" not in str(exc) or time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return  # where the file system cannot do it, the mode stays as it was
+
+    # ---- statements
+
+    def fetch_one(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """The first row, outside of any transaction."""
+        try:
+            return cast("Row | None", self._connection().execute(sql, parameters).fetchone())
+        except sqlite3.Error as exc:
+            raise unavailable(self._path, exc) from exc
+
+    def fetch_all(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows, outside of any transaction."""
+        try:
+            return self._connection().execute(sql, parameters).fetchall()
+        except sqlite3.Error as exc:
+            raise unavailable(self._path, exc) from exc
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the only write lock from its start, so that it never has to give up."""
+        connection = self._connection()
+        # Threads wait here, in turn, instead of polling for the file's lock.
+        with self._write_lock:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            except sqlite3.Error as exc:
+                raise unavailable(self._path, exc) from exc
+
+    def table_names(self) -> set[str]:
+        """Names of the tables in the file."""
+        return {row[0] for row in self.fetch_all("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def upgrade(self) -> None:
+        """Bring older tables to the present version."""
+        from provenance.repos.sql.migrations.run import upgrade_sqlite  # noqa: PLC0415  imports Alembic: 650 ms
+
+        try:
+            upgrade_sqlite(lambda: self._connect("rw"))
+        except sqlite3.Error as exc:
+            raise unavailable(self._path, exc) from exc
+
+    def close(self) -> None:
+        """Close the connections of all threads; they are opened again when needed."""
+        self._local = threading.local()
+        for connection in list(self._connections):
+            self._connections.discard(connection)
+            connection.close()
