@@ -1,0 +1,53 @@
+"""``import provenance`` loads nothing heavy, and every public name is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import provenance as p
+
+HEAVY = {
+    "alembic",
+    "blake3",
+    "cloudpickle",
+    "dask",
+    "distributed",
+    "fsspec",
+    "joblib",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "sqlalchemy",
+    "sqlite3",
+    "wrapt",
+    "yaml",
+}
+
+
+def modules_after(code):
+    script = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in json.loads(done.stdout)}
+
+
+def test_importing_loads_nothing_heavy():
+    loaded = modules_after("import provenance")
+    assert "provenance" in loaded
+    assert not loaded & HEAVY
+
+
+def test_what_is_called_heavy_exists():
+    assert [name for name in HEAVY if importlib.util.find_spec(name) is None] == []
+
+
+def test_every_public_name_is_there():
+    assert sorted(p.__all__) == sorted(set(p.__all__))
+    assert [name for name in p.__all__ if getattr(p, name, None) is None] == []
+    assert set(p.__all__) <= set(dir(p))
+
+
+def test_no_module_hides_a_public_name():
+    assert [name for name in p.__all__ if importlib.util.find_spec(f"provenance.{name}")] == []
