@@ -14,14 +14,14 @@ from provenance_dask import LazyArtifact
 
 MONTHS = range(1, 13)
 TEST_MONTHS = range(7, 13)
-TRAINING_MONTHS = 4
+TRAINING_MONTHS = 6
 """A model is fitted to so many months before the one it is tested on."""
 
 SETTINGS = (
     Setting("linear", "linear", {"alpha": 1e-3, "max_iter": 5, "tol": None}),
-    Setting("tree", "tree", {"max_depth": 8, "min_samples_leaf": 50}),
-    Setting("boosting", "boosting", {"learning_rate": 0.1, "max_iter": 30}),
-    Setting("small steps", "boosting", {"learning_rate": 0.05, "max_iter": 40, "max_leaf_nodes": 15}),
+    Setting("tree", "tree", {"max_depth": 6, "min_samples_leaf": 50}),
+    Setting("boosting", "boosting", {"learning_rate": 0.1, "max_iter": 25}),
+    Setting("small steps", "boosting", {"learning_rate": 0.05, "max_iter": 30, "max_leaf_nodes": 15}),
 )
 
 
