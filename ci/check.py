@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
+COVERAGE = ("--cov=provenance", "--cov=provenance_dask", "--cov-report=term", "--cov-fail-under=95")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def checks() -> list[Check]:
         *_optional("docs", "mkdocs.yml", (PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet")),
         *_optional("benchmarks", "benchmarks/__main__.py", (PYTHON, "-m", "benchmarks", "--tiny")),
         # One file runs in one process: what its tests share is started once, and a page's examples stay in order.
-        Check("tests", (PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term")),
+        Check("tests", (PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *COVERAGE)),
     ]
 
 
