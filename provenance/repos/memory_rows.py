@@ -13,7 +13,7 @@ from time import monotonic
 from provenance.errors import BlobNotFoundError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
-from provenance.repos.rows import Inserted
+from provenance.repos.rows import BlobCheck, Inserted
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -47,6 +47,7 @@ class MemoryRows:
         self._sets: dict[SetId, SetRecord] = {}
         self._labellings: list[_Labelling] = []
         self._sequence = count(1)
+        self.sweeps = 0
         self.reset_after_fork()
         reset_at_fork(self)
 
@@ -76,14 +77,13 @@ class MemoryRows:
         """The facts about one process."""
         return self._runs.get(run_id)
 
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row, unless its id is taken."""
         with self._lock:
             existing = self._artifacts.get(record.id)
             if existing is None:
-                for key in _blobs(record):
-                    if not is_there(key):
-                        raise BlobNotFoundError(key)
+                if blobs.sweeps != self.sweeps:
+                    _require(_blobs(record), blobs)
                 stored = replace(
                     record,
                     edges=tuple(record.edges),
@@ -120,7 +120,7 @@ class MemoryRows:
         with self._lock:
             current = self._artifacts.get(old.id)
             if current is None or (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
-                return self.insert(new, run, lambda _: True).record
+                return self.insert(new, run, BlobCheck(self.sweeps, bool)).record
             stored = replace(new, sequence=old.sequence, computed_at=new.computed_at or datetime.now(UTC))
             self._unlink(old)
             self._link(stored, run)
@@ -168,6 +168,7 @@ class MemoryRows:
             for key in due:
                 delete(key)
                 del self._unreferenced[key]
+                self.sweeps += 1
 
     # ---- sets
 
@@ -205,6 +206,13 @@ class MemoryRows:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+
+def _require(keys: Iterable[BlobKey], blobs: BlobCheck) -> None:
+    for key in keys:
+        if not blobs.is_there(key):
+            msg = f"blob {key} was deleted while an artifact that refers to it was being stored"
+            raise BlobNotFoundError(msg)
 
 
 def _blobs(record: ArtifactRecord) -> Iterable[BlobKey]:

@@ -25,8 +25,27 @@ class Inserted(NamedTuple):
     is_new: bool
 
 
+UNKNOWN_SWEEPS = -1
+"""A number of sweeps that never is the present one."""
+
+
+class BlobCheck(NamedTuple):
+    """How to make sure that the blobs of a row are there.
+
+    They were put when `sweeps` was the number of sweeps; if there were others since, `is_there` tells whether a blob
+    has survived them.
+    """
+
+    sweeps: int
+    is_there: Callable[[BlobKey], bool]
+
+
 class Rows(Protocol):
     """Rows of a repo. Every method is one transaction; permissions, bytes and caching are the repo's."""
+
+    @property
+    def sweeps(self) -> int:
+        """How many sweeps that removed blobs this process knows of."""
 
     def records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
         """The stored records among `ids`."""
@@ -40,13 +59,13 @@ class Rows(Protocol):
     def run(self, run_id: str) -> RunRecord | None:
         """The facts about one process."""
 
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row with its edges, recipe, run and references to blobs, unless its id is taken.
 
         Raises
         ------
         BlobNotFoundError
-            `is_there` denies a blob the row would refer to: it was removed between its being put and this call.
+            A blob the row would refer to was removed between its being put and this call.
         """
 
     def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:

@@ -15,7 +15,7 @@ from provenance.repos.base import BaseRepo
 from provenance.repos.cache import RecordCache
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
-from provenance.repos.rows import Rows
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Inserted, Rows
 from provenance.repos.transfer import copied_payload, stored_artifact
 from provenance.types import (
     JSON,
@@ -168,15 +168,17 @@ class SingleRepo(BaseRepo):
         self._cache.add((record,), self._cache.drops)
         return record
 
-    def _store_draft(self, draft: Draft) -> tuple[ArtifactRecord, bool]:
+    def _store_draft(self, draft: Draft) -> Inserted:
+        is_given = draft.value is None and draft.record.value_blob is not None
         attempt = 1
         while True:
+            sweeps = UNKNOWN_SWEEPS if is_given else self._rows.sweeps
             record = self._with_bytes(draft)
             try:
-                return self._rows.insert(record, draft.run, self._store.__contains__)
+                return self._rows.insert(record, draft.run, BlobCheck(sweeps, self._store.__contains__))
             except BlobNotFoundError:
                 # Another process deleted the last artifact with these bytes just after they were found in the store.
-                if attempt == _ATTEMPTS:
+                if is_given or attempt == _ATTEMPTS:
                     raise
                 attempt += 1
 

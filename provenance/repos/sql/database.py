@@ -15,22 +15,30 @@ Parameters = Sequence[object]
 class Cursor(Protocol):
     """A result of the driver."""
 
-    def fetchone(self) -> Any: ...
-    def fetchall(self) -> list[Any]: ...
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
 
 
 class Transaction(Protocol):
     """A connection inside a transaction that writes."""
 
-    def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object: ...
+    def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
+        """Run a statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object:
+        """Run a statement once for each of several parameters."""
 
 
 class Database(Protocol):
     """An open database that threads share, and that a forked child opens anew."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def dialect(self) -> Dialect:
+        """How statements are written for it."""
+
     @property
     def place(self) -> str:
         """What the database is called in messages: a path, or a URL without its password."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
+import sqlalchemy as sa  # noqa: TC002  imports stand where a reader looks for them
 
 from provenance.types import JSON
 

@@ -83,9 +83,7 @@ def _versions(database: Database) -> Versions:
 
 def _make_tables(database: Database, *, create: bool) -> None:
     if not create:
-        msg = (
-            f"the database {database.place} has no tables of a repo: open it once with create_db: true and write: true"
-        )
+        msg = f"the database {database.place} has no tables of a repo: open it with create_db: true and write: true"
         raise RepoUnavailableError(msg)
     with database.writing() as transaction:
         there = database.table_names()

@@ -48,9 +48,10 @@ COLUMNS = (
     "code_id",
     "computed_at",
 )
-"""Columns of an artifact in the order of `parameters`. Rows that are read have the sequence before and the edges behind."""
+"""Columns of an artifact in the order of `parameters`; in rows read, the sequence comes before and the edges after."""
 
 _CHECKSUM_BYTES = 16
+_decode = json.JSONDecoder().raw_decode
 
 
 def parameters(record: ArtifactRecord, dialect: Dialect) -> tuple[object, ...]:
@@ -128,7 +129,7 @@ def record_from(row: Any, dialect: Dialect) -> ArtifactRecord:
         value_id=value_id,
         value_encoding=value_encoding,
         name=original_text(name),
-        version=json.loads(version),
+        version=_decode(version)[0],
         fn_module=original_text(fn_module),
         fn_name=original_text(fn_name),
         hash_scheme=hash_scheme,

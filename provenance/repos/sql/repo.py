@@ -51,7 +51,7 @@ class SqlRepo(SingleRepo):
         The database was made by a newer library, and this one cannot read it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a key of the configuration
         self,
         db: str | os.PathLike[str],
         store: BlobStore,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from provenance.errors import BlobNotFoundError, SchemaVersionError
 from provenance.repos.json_fields import dump_json
-from provenance.repos.rows import Inserted
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Inserted
 from provenance.repos.sql.database import Database, Transaction
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
 from provenance.repos.sql.set_rows import SetRows
@@ -41,7 +41,7 @@ class SqlRows:
         self._blob = BlobStatements(self._dialect)
         self._sets = SetRows(database)
         self._known_runs: set[str] = set()
-        self._seen_sweeps = self._sweeps(database)
+        self.sweeps = UNKNOWN_SWEEPS
 
     @contextmanager
     def _writing(self) -> Iterator[Transaction]:
@@ -86,7 +86,7 @@ class SqlRows:
 
     # ---- storing
 
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, is_there: Callable[[BlobKey], bool]) -> Inserted:
+    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row, unless its id is taken."""
         row = parameters(record, self._dialect)
         with self._writing() as transaction:
@@ -96,7 +96,7 @@ class SqlRows:
                 self._note_unused(transaction, record)
                 stored = self._current(transaction, record.id)
             else:
-                self._refer_to_blobs(transaction, record, is_there)
+                self._refer_to_blobs(transaction, record, blobs)
                 stored = self._complete(transaction, record, inserted)
             if record.recipe is not None:
                 transaction.execute(self._recipe.put, (record.recipe, record.id))
@@ -123,32 +123,19 @@ class SqlRows:
     def _current(self, transaction: Transaction, artifact_id: ArtifactId) -> ArtifactRecord:
         return record_from(transaction.execute(self._read.record, (artifact_id,)).fetchone(), self._dialect)
 
-    def _refer_to_blobs(
-        self, transaction: Transaction, record: ArtifactRecord, is_there: Callable[[BlobKey], bool]
-    ) -> None:
+    def _refer_to_blobs(self, transaction: Transaction, record: ArtifactRecord, blobs: BlobCheck) -> None:
         refs = _blobs(record)
         if not refs:
             return
         for ref in refs:
             transaction.execute(self._blob.refer, (ref.key, ref.size))
-        # What was put a moment ago, or found in the store then, can only be gone if some repo has swept since.
-        sweeps = self._sweeps(transaction)
-        if sweeps != self._seen_sweeps:
-            for ref in refs:
-                if not is_there(ref.key):
-                    self._seen_sweeps = sweeps
-                    msg = f"blob {ref.key} was deleted while an artifact that refers to it was being stored"
-                    raise BlobNotFoundError(msg)
-            self._seen_sweeps = sweeps
-
-    def _sweeps(self, connection: Any) -> int:
-        statement = self._blob.sweeps
-        row = (
-            connection.fetch_one(statement)
-            if connection is self._database
-            else connection.execute(statement).fetchone()
-        )
-        return int(row[0])
+        self.sweeps = transaction.execute(self._blob.sweeps).fetchone()[0]
+        if self.sweeps == blobs.sweeps:
+            return
+        for ref in refs:
+            if not blobs.is_there(ref.key):
+                msg = f"blob {ref.key} was deleted while an artifact that refers to it was being stored"
+                raise BlobNotFoundError(msg)
 
     def _note_unused(self, transaction: Transaction, record: ArtifactRecord) -> None:
         """Let the bytes of a call that came second be swept one day, if they differ from the first one's."""

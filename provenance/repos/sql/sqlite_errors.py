@@ -14,7 +14,7 @@ _REMEDIES = {
     sqlite3.SQLITE_CORRUPT: "the file is damaged: restore it from a copy, or move it away and start anew",
     sqlite3.SQLITE_READONLY: "give this process the right to write the file and its folder, or set write: false",
     sqlite3.SQLITE_FULL: "free some space on the disk",
-    sqlite3.SQLITE_BUSY: "another process keeps it locked: end that one, and keep SQLite files off network file systems",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked: end that process, or wait for it",
     sqlite3.SQLITE_IOERR: "check the disk; keep SQLite files off network file systems",
 }
 _PRIMARY = 0xFF
