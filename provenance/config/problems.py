@@ -42,5 +42,5 @@ def unexpected(
 def _hint(name: object, names: Iterable[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  only needed for a message
 
-    near = get_close_matches(name, names, n=1) if isinstance(name, str) else []
+    near = get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""
