@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from provenance.config.blueprint import Blueprint, Entry
 from provenance.config.problems import problem
-from provenance.errors import ConfigError, StorageError
+from provenance.errors import ConfigError, RepoUnavailableError, SchemaVersionError, StorageError
 from provenance.state import RunInfoFn
 from provenance.types import BlobStore, Repo
 
@@ -51,7 +51,9 @@ def build(blueprint: Blueprint) -> Built:
     Raises
     ------
     ConfigError
-        A folder cannot be created, a database cannot be opened, a package is missing, or the function is not found.
+        A folder cannot be created, a package is missing, or the function is not found.
+    RepoUnavailableError, SchemaVersionError
+        A database cannot be opened, or this library cannot follow it.
     """
     run_info_fn = _find_function("run_info_fn", blueprint.settings.get("run_info_fn"))
     stores: dict[str, BlobStore] = {}
@@ -75,10 +77,10 @@ def _blaming(path: str) -> Iterator[None]:
     """Tell which entry it was that could not be made."""
     try:
         yield
+    except (RepoUnavailableError, SchemaVersionError) as exc:  # the configuration may well be right
+        raise type(exc)(f"{path}: {exc}") from exc
     except (ConfigError, StorageError) as exc:
         raise problem(path, str(exc)) from exc
-    except ImportError as exc:
-        raise problem(path, f"a package is missing: {exc}; install the extra of provenance for it") from exc
 
 
 def _store_arguments(entry: Entry, stores: Mapping[str, BlobStore]) -> dict[str, object]:

@@ -67,7 +67,9 @@ def load_config(config: Mapping[str, Any]) -> dict[str, Any]:
     ------
     ConfigError
         A key is unknown, missing or of the wrong type, names something that is not there, an environment variable
-        is not set, or a store or repo cannot be made. The message names the key, as in ``artifact_repos.main.store``.
+        is not set, or a store cannot be made. The message names the key, as in ``artifact_repos.main.store``.
+    RepoUnavailableError, SchemaVersionError
+        The database of a repo cannot be opened, or this library cannot follow it; the message names the key too.
     """
     state.install(settings_of(config, working_directory()))
     return current_config()

@@ -212,5 +212,5 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_a_database_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(p.ConfigError, match=r"^artifact_repos\.a: .*main\.db"):
+    with pytest.raises(p.RepoUnavailableError, match=r"^artifact_repos\.a: .*main\.db"):
         p.load_config(repos(a={"type": "sqlite", "db": tmp_path / "file/main.db", "store": "values"}))
