@@ -58,7 +58,7 @@ def _open_sequence(tag: bytes, walk: Walker, value: tuple[object, ...] | list[ob
     if kinds <= grammar.ATOMS and not walk.touches(value):
         return conclude(bulk.atoms(tag, value, kinds))
     frame = Frame(value, _finish_items, step_to_item)
-    _expect_items(frame, walk, tag, value, range(len(value)))
+    frame.pending = _items_of(frame, walk, tag, value, range(len(value)))
     return frame
 
 
@@ -66,20 +66,21 @@ def _finish_items(frame: Frame) -> list[bytes]:
     return frame.pieces()
 
 
-def _expect_items(frame: Frame, walk: Walker, tag: bytes, values: Sequence[object], names: Sequence[object]) -> None:
-    """Let the frame encode the items of a tuple or list, many at once where nothing speaks against it."""
+def _items_of(
+    frame: Frame, walk: Walker, tag: bytes, values: Sequence[object], names: Sequence[object]
+) -> Iterator[object]:
+    """Return the items of a tuple or list that the walk has to visit; the others are encoded many at once."""
     kinds = set(map(type, values))
     count = len(values)
     if count < grammar.PACK_MINIMUM or kinds & _NEVER_PACKED:
-        frame.pending = _items_by_blocks(frame, walk, values, names)
         frame.pieces = lambda: [grammar.header(tag, count), *frame.encoded]
-        return
+        return _items_by_blocks(frame, walk, values, names)
     frame.pieces = lambda: grammar.sequence(tag, frame.encoded)
     writers = None if walk.reports or walk.touches(values) else _writers(kinds)
-    if writers is not None:
-        frame.encoded = [writers[type(value)](value) for value in values]
-    else:
-        frame.pending = _items(frame, values, names)
+    if writers is None:
+        return _items(frame, values, names)
+    frame.encoded.extend([writers[type(value)](value) for value in values])
+    return iter(())
 
 
 def _writers(kinds: set[type]) -> dict[type, Callable[[Any], bytes]] | None:
@@ -136,7 +137,7 @@ def _open_mapping(walk: Walker, value: dict[object, object], step: Callable[[obj
     if kinds <= grammar.ATOMS and not walk.touches(values):
         return conclude([*head, *bulk.atoms(b"(", values, kinds)])
     frame = Frame(value, lambda frame: [*head, *frame.pieces()], step)
-    _expect_items(frame, walk, b"(", values, keys)
+    frame.pending = _items_of(frame, walk, b"(", values, keys)
     return frame
 
 
@@ -156,8 +157,8 @@ def _keys_then_values(
         frame.pieces = lambda: grammar.mapping(encodings, frame.encoded)
         yield from _items(frame, values, names)
         return
-    _expect_items(frame, walk, b"(", values, names)
-    items, of_values = frame.pending, frame.pieces
+    items = _items_of(frame, walk, b"(", values, names)
+    of_values = frame.pieces
     frame.pieces = lambda: [grammar.MAPPING_HEAD, *grammar.sequence(b"(", encodings), *of_values()]
     yield from items
 

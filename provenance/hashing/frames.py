@@ -79,9 +79,10 @@ def path_of(start: str, stack: Sequence[Frame]) -> str:
 
 def step_to_item(at: object) -> str:
     """Step to an item of a sequence, by index, or of a dict, by key."""
-    if type(at) in grammar.ATOMS:
-        text = repr(at)
-        return f"[{text}]" if len(text) <= _LONGEST_NAME else f"[{text[:_LONGEST_NAME]}...]"
+    if isinstance(at, str | bytes) and type(at) in grammar.ATOMS:
+        return f"[{at!r}]" if len(at) <= _LONGEST_NAME else f"[{at[:_LONGEST_NAME]!r}...]"
+    if type(at) in grammar.ATOMS and not (type(at) is int and at.bit_length() > _LONGEST_NAME << 2):
+        return f"[{at!r}]"
     return f"[<{type(at).__name__}>]"
 
 

@@ -74,7 +74,7 @@ def parts_of(value):
 
 class TestCarried:
     @given(VALUES, st.randoms(use_true_random=False))
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     def test_what_is_carried_hashes_as_before(self, numbers, value, chance):
         chosen = [part for part in parts_of(value) if chance.random() < 0.3]
         carried = {id(part): stand_in(part) for part in chosen}

@@ -25,11 +25,11 @@ def _containers(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.frozensets(TEXT, max_size=8)
         | st.frozensets(NUMBERS, max_size=8)
         | st.lists(TEXT, min_size=4, max_size=90)
-        | st.lists(st.fixed_dictionaries({"a": ATOMS, "b": children}), max_size=40)
+        | st.lists(st.fixed_dictionaries({"a": ATOMS, "b": children}), max_size=20)
     )
 
 
-VALUES: st.SearchStrategy[Any] = st.recursive(ATOMS, _containers, max_leaves=60)
+VALUES: st.SearchStrategy[Any] = st.recursive(ATOMS, _containers, max_leaves=20)
 
 
 def made_anew(value: Any, chance: random.Random) -> Any:
