@@ -35,9 +35,9 @@ def map_leaves(value: object, is_leaf: Callable[[object], bool], replace: Callab
         return _map_mapping(value, is_leaf, replace)
     if kind in _COLLECTIONS:
         return _map_collection(value, is_leaf, replace)
-    if isinstance(value, tuple) and hasattr(kind, "_make"):
-        items = [map_leaves(item, is_leaf, replace) for item in value]
-        return kind._make(items) if _differ(items, value) else value
+    # By type: isinstance() would ask a proxy that is no leaf here for its class, which loads it.
+    if issubclass(kind, tuple) and hasattr(kind, "_make"):
+        return _map_namedtuple(value, is_leaf, replace)
     if hasattr(kind, "__dataclass_fields__"):
         return _map_dataclass(value, is_leaf, replace)
     return value
@@ -47,10 +47,20 @@ def _differ(new: list[object], old: Any) -> bool:
     return any(a is not b for a, b in zip(new, old, strict=True))
 
 
+def _map_namedtuple(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:
+    new = [map_leaves(item, is_leaf, replace) for item in value]
+    return type(value)._make(new) if _differ(new, value) else value
+
+
 def _map_collection(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:
     old = list(value)
     new = [map_leaves(item, is_leaf, replace) for item in old]
     return type(value)(new) if _differ(new, old) else value
+
+
+def _map_namedtuple(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:
+    items = [map_leaves(item, is_leaf, replace) for item in value]
+    return type(value)._make(items) if _differ(items, value) else value
 
 
 def _map_mapping(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:

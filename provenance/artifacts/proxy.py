@@ -143,6 +143,7 @@ class CallableArtifactProxy(ArtifactProxy):
     """Proxy of a value that can be called."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the value."""
         return plain_value(self)(*args, **kwargs)  # type: ignore[operator]
 
 

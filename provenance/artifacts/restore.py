@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 from provenance import state
@@ -14,14 +12,19 @@ from provenance.types import ArtifactId, Repo
 _reading: ContextVar[Repo | None] = ContextVar("provenance_reading", default=None)
 
 
-@contextmanager
-def reading_from(repo: Repo) -> Iterator[None]:
+class reading_from:  # noqa: N801  reads as a statement: with reading_from(repo)
     """Resolve references inside a value in the repo that the value is being read from."""
-    token = _reading.set(repo)
-    try:
-        yield
-    finally:
-        _reading.reset(token)
+
+    __slots__ = ("_repo", "_token")
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+
+    def __enter__(self) -> None:
+        self._token = _reading.set(self._repo)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _reading.reset(self._token)
 
 
 def reading_repo() -> Repo | None:

@@ -11,7 +11,7 @@ from provenance.artifacts.ids import ArtifactLike, artifact_id_of, artifact_ids_
 from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.lazy import LazyDict, lazy_proxy_dict
 from provenance.errors import ArtifactNotFoundError, InvalidIdError
-from provenance.hashing import digest_of
+from provenance.hashing import key_of
 from provenance.types import JSON, ArtifactId, Repo, SetId, SetRecord
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def set_id_for(artifact_ids: Iterable[ArtifactId]) -> SetId:
     """The id of the set with these members."""
-    return SetId(digest_of("provenance.ArtifactSet", tuple(sorted(artifact_ids))))
+    return SetId(key_of("provenance.ArtifactSet", tuple(sorted(artifact_ids))))
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from provenance.engine.options import InputsFn
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import InvalidInputsError
-from provenance.hashing import fingerprint
+from provenance.hashing import fingerprint, hash_atom, is_atom
 from provenance.types import CarriesArtifact, Kargs
 
 
@@ -78,18 +78,15 @@ def resolve_inputs(
         hashed = _hashed(spec, recorded)
     carriers: list[tuple[str, CarriesArtifact]] = []
     paths = spec.paths
-    named = [
-        (
-            name,
-            fingerprint(value, path=paths.get(name) or f"kargs[{name!r}]", carriers=carriers, carried=carried).digest,
-        )
-        for name, value in hashed.kargs.items()
-    ]
+
+    def digest(value: object, path: str) -> str:
+        if is_atom(value) and not carried:
+            return hash_atom(value)
+        return fingerprint(value, path=path, carriers=carriers, carried=carried).digest
+
+    named = [(name, digest(value, paths.get(name) or f"kargs[{name!r}]")) for name, value in hashed.kargs.items()]
     named.sort()
-    positional = tuple(
-        fingerprint(value, path=f"varargs[{index}]", carriers=carriers, carried=carried).digest
-        for index, value in enumerate(hashed.varargs)
-    )
+    positional = tuple(digest(value, f"varargs[{index}]") for index, value in enumerate(hashed.varargs))
     raw = Digests(tuple(named), positional)
     hook = spec.options.input_hash_fn
     digests = raw if hook is None else _rewritten(hook, raw)
@@ -125,7 +122,7 @@ def _rewritten(fn: InputsFn, digests: Digests) -> Digests:
         if not isinstance(digest, str):
             msg = f"input_hash_fn must return hashes (str), got {digest!r:.80}"
             raise InvalidInputsError(msg)
-    return Digests(tuple(sorted(kargs.items())), tuple(varargs))  # type: ignore[arg-type]  # checked just above
+    return Digests(tuple(sorted((name, str(digest)) for name, digest in kargs.items())), tuple(map(str, varargs)))
 
 
 def _apply(hook: str, fn: InputsFn, kargs: Kargs, varargs: tuple[object, ...]) -> tuple[Kargs, tuple[object, ...]]:

@@ -8,33 +8,33 @@ from provenance._util.containers import map_leaves
 from provenance.artifacts.ids import is_proxy
 from provenance.engine.inputs import Digests, Inputs
 from provenance.engine.spec import FunctionSpec
-from provenance.hashing import digest_of, fingerprint
+from provenance.hashing import fingerprint, key_of
 from provenance.types import ArtifactId, CarriesArtifact, RecipeKey, ValueId
 
 
 def artifact_id(spec: FunctionSpec, digests: Digests) -> ArtifactId:
     """Content key of a call."""
-    return ArtifactId(digest_of("provenance.call", spec.identity, digests.named, digests.positional))
+    return ArtifactId(key_of("provenance.call", spec.identity, digests.named, digests.positional))
 
 
 def uncached_id(content_key: ArtifactId, value_id: ValueId) -> ArtifactId:
     """Id of a call that is never reused: each different value is another artifact."""
-    return ArtifactId(digest_of("provenance.uncached", content_key, value_id))
+    return ArtifactId(key_of("provenance.uncached", content_key, value_id))
 
 
 def member_id(composite_id: ArtifactId, key: str) -> ArtifactId:
     """Id of the member `key` of a composite."""
-    return ArtifactId(digest_of("provenance.member", composite_id, key))
+    return ArtifactId(key_of("provenance.member", composite_id, key))
 
 
 def recipe_from_digests(spec: FunctionSpec, digests: Digests) -> RecipeKey:
     """Recipe key of a call whose lazy inputs were hashed by their recipe keys."""
-    return RecipeKey(digest_of("provenance.recipe", spec.identity, digests.named, digests.positional))
+    return RecipeKey(key_of("provenance.recipe", spec.identity, digests.named, digests.positional))
 
 
 def member_recipe(recipe: RecipeKey, key: str) -> RecipeKey:
     """Recipe key of the member `key` of a composite with this recipe key."""
-    return RecipeKey(digest_of("provenance.member", recipe, key))
+    return RecipeKey(key_of("provenance.member", recipe, key))
 
 
 class RecipeStandIn:

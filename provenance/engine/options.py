@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from provenance.errors import UsageError
 from provenance.types import JSON, Repo, Version
@@ -41,8 +41,6 @@ class Options:
     pass_proxies: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.version, bool) or not isinstance(self.version, int | str):
-            _refuse("version", self.version, "an int or a str")
         name: object = self.name
         if name is not None and not (isinstance(name, str) and name):
             _refuse("name", name, "a non-empty str")
@@ -77,7 +75,9 @@ def normalize_options(  # noqa: PLR0913  the decorator's parameters
     UsageError
         An option has a value it cannot have.
     """
+    version = others.pop("version")
     return Options(
+        version=_plain_version(version),
         ignore=_names("ignore", ignore),
         remove=_names("remove", remove),
         merge_defaults=_merge_names(merge_defaults),
@@ -86,6 +86,15 @@ def normalize_options(  # noqa: PLR0913  the decorator's parameters
         dump_kwargs=dict(dump_kwargs or {}),
         **others,
     )
+
+
+def _plain_version(version: object) -> Version:
+    """The version as an exact int or str: keys are made of it."""
+    if isinstance(version, int) and not isinstance(version, bool):
+        return int(version)
+    if not isinstance(version, str):
+        _refuse("version", version, "an int or a str")
+    return str(version)
 
 
 def _names(option: str, names: Collection[str] | None) -> frozenset[str]:
@@ -125,6 +134,6 @@ def normalize_custom_fields(fields: Mapping[str, JSON] | None) -> dict[str, JSON
     return normalized
 
 
-def _refuse(option: str, value: object, expected: str) -> None:
+def _refuse(option: str, value: object, expected: str) -> NoReturn:
     msg = f"{option}={value!r:.80} does not fit; expected {expected}"
     raise UsageError(msg)

@@ -72,12 +72,13 @@ class FunctionSpec:
     def identity(self) -> tuple[object, ...]:
         """What keys are made of besides inputs: the given name alone, else module and qualified name; and version."""
         given = self.options.name
+        version = self.options.version
         if given is not None:
-            return "name", given, self.options.version
+            return "name", given, version
         if "<lambda>" in self.qualname:
             # All lambdas of a scope share their qualified name; the code tells them apart.
-            return "lambda", self.module, self.qualname, self.code_id, self.options.version
-        return "function", self.module, self.qualname, self.options.version
+            return "lambda", self.module, self.qualname, self.code_id, version
+        return "function", self.module, self.qualname, version
 
     @cached_property
     def merged_names(self) -> tuple[str, ...]:
