@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import dask
@@ -24,9 +24,9 @@ __all__ = [
     "Task",
     "TaskRef",
     "client_behind",
+    "compute_in_order",
     "current_annotations",
     "current_client",
-    "dask_compute",
     "dask_persist",
     "high_level_graph",
     "is_dask_collection",
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 # Dask says of these neither what they take nor what they give.
 Delayed: Callable[..., Any] = _Delayed
-dask_compute: Callable[..., tuple[Any, ...]] = dask.base.compute
+_dask_compute: Callable[..., tuple[Any, ...]] = dask.base.compute
 dask_persist: Callable[..., tuple[Any, ...]] = dask.base.persist
 sizeof: Callable[[object], int] = dask_sizeof
 _get_annotations: Callable[[], dict[str, object]] = dask.base.get_annotations
@@ -62,20 +62,23 @@ def register_sizeof(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[[T
     return decorate
 
 
-def high_level_graph(layers: Mapping[str, tuple[dict[str, object], dict[str, object]]]) -> HighLevelGraph:
-    """A graph of layers given as tasks and annotations; only a layer's own annotations reach its tasks."""
-    built = {
-        # Without annotations of its own a layer would take those in force where the graph is built.
-        name: _layer(tasks, annotations)
-        for name, (tasks, annotations) in layers.items()
-    }
-    # Groups of tasks with equal annotations may depend on each other both ways, which layers must not say.
-    return HighLevelGraph(built, {name: set() for name in built})
+def high_level_graph(
+    name: str, tasks: Mapping[str, object], annotated: Mapping[str, dict[str, object]]
+) -> HighLevelGraph:
+    """A graph of one layer called `name`, and one for each group of tasks with the same annotations."""
+    layers = {name: _layer({key: task for key, task in tasks.items() if key not in annotated}, {})}
+    groups: dict[str, tuple[dict[str, object], dict[str, object]]] = {}
+    for key, annotations in annotated.items():
+        label = f"{name}-{sorted(map(repr, annotations.items()))}"
+        groups.setdefault(label, (annotations, {}))[1][key] = tasks[key]
+    layers.update({label: _layer(members, annotations) for label, (annotations, members) in groups.items()})
+    # Layers may depend on each other both ways, which must not be said of them.
+    return HighLevelGraph(layers, {layer: set() for layer in layers})
 
 
 def _layer(tasks: dict[str, object], annotations: dict[str, object]) -> MaterializedLayer:
     layer = MaterializedLayer(tasks)
-    layer.annotations = annotations
+    layer.annotations = annotations  # else those in force where the graph is built
     return layer
 
 
@@ -84,6 +87,26 @@ def to_tasks(dsk: Any) -> dict[Any, Any]:
     graph = dsk.__dask_graph__() if hasattr(dsk, "__dask_graph__") else dsk
     tasks: dict[Any, Any] = ensure_dict(graph)
     return tasks
+
+
+def compute_in_order(collections: Sequence[Any], **kwargs: Any) -> list[Any]:
+    """``dask.compute`` whose results are in the order of the collections.
+
+    Dask (2026.8) optimises collections of one kind together and gives the results kind by kind: with the kinds
+    apart already, that order is the one they were given in.
+    """
+    kinds: dict[object, int] = {}
+    rank = [kinds.setdefault(_optimizer_of(collection), len(kinds)) for collection in collections]
+    order = sorted(range(len(collections)), key=rank.__getitem__)
+    computed = _dask_compute(*(collections[index] for index in order), traverse=False, **kwargs)
+    results = dict(zip(order, computed, strict=True))
+    return [results[index] for index in range(len(collections))]
+
+
+def _optimizer_of(collection: Any) -> object:
+    if not isinstance(collection, _Delayed) and hasattr(collection, "expr"):
+        return None
+    return getattr(collection, "__dask_optimize__", None)
 
 
 def current_annotations() -> dict[str, object] | None:

@@ -24,46 +24,30 @@ class Graph:
 def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
     """The graph of what has to run; stored roots are not in it."""
     keys: dict[Step, str] = {}
-    layers: dict[str, tuple[dict[str, object], dict[str, object]]] = {}
-    literals: dict[Step, object] = {}
+    tasks: dict[str, object] = {}
+    annotated: dict[str, dict[str, object]] = {}
+    literals = {step: engine.lazy_proxy(artifact) for step, artifact in resolution.hits.items()}
     for step in resolution.to_run:
-        tasks = _layer_of(step, layers)
         if step.futures is not None:
             tasks.update(step.futures)
             (keys[step],) = step.futures
             continue
-        sources: list[object] = []
-        shape: list[str] = []
-        for source in step.inputs:
-            key = keys.get(source)
-            if key is None:
-                artifact = resolution.hits[source]
-                if source not in literals:
-                    literals[source] = engine.lazy_proxy(artifact)
-                sources.append(literals[source])
-                shape.append(artifact.id)
-            else:
-                sources.append(_compat.TaskRef(key))
-                shape.append(key)
+        sources = [_compat.TaskRef(keys[source]) if source in keys else literals[source] for source in step.inputs]
+        shape = [keys[source] if source in keys else resolution.hits[source].id for source in step.inputs]
         key = keys[step] = _task_key(step, shape)
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
-    return Graph(_compat.high_level_graph(layers), keys)
+        if step.annotations is not None:
+            annotated[key] = step.annotations
+    # Dask merges graphs by the names of their layers: the key of a root tells everything that is above it.
+    name = keys[max(resolution.to_run, key=lambda step: step.serial)]
+    return Graph(_compat.high_level_graph(name, tasks, annotated), keys)
 
 
 def stored_graph(step: Step, artifact: Artifact) -> Graph:
     """The graph of a result that is stored: Dask's own functions need a task for it."""
     key = f"{step.name}-stored-{artifact.id}"
     tasks: dict[str, object] = {key: _compat.DataNode(key, engine.lazy_proxy(artifact))}
-    return Graph(_compat.high_level_graph({key: (tasks, {})}), {step: key})
-
-
-def _layer_of(step: Step, layers: dict[str, tuple[dict[str, object], dict[str, object]]]) -> dict[str, object]:
-    """The tasks of the layer that has the step's annotations."""
-    annotations = step.annotations or {}
-    name = f"provenance-{engine.digest_of(sorted(map(repr, annotations.items())))}" if annotations else "provenance"
-    if name not in layers:
-        layers[name] = ({}, annotations)
-    return layers[name][0]
+    return Graph(_compat.high_level_graph(key, tasks, {}), {step: key})
 
 
 def _task_key(step: Step, shape: list[str]) -> str:

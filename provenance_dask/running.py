@@ -185,7 +185,7 @@ def _compute_leaves(
     stored = {step: engine.lazy_proxy(artifact) for step, artifact in _wanted_hits(resolution)}
     results: dict[int, Any] = {number: stored[step] for number, step in steps.items() if step in stored}
     mixed = {number: leaf for number, leaf in (nodes | others).items() if number not in results}  # type: ignore[operator]
-    computed = _compat.dask_compute(*mixed.values(), traverse=False, scheduler=scheduler, **kwargs)
+    computed = _compat.compute_in_order(list(mixed.values()), scheduler=scheduler, **kwargs)
     results.update(zip(mixed, computed, strict=True))
     settle(resolution, {step: results[number] for number, step in steps.items() if step not in stored})
     note_used(steps.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ _MOST_REMEMBERED = 64
 
 _lock = threading.RLock()
 _home = os.urandom(16).hex()
+_serial = itertools.count()
 _live: dict[str, Surroundings] = {}
 """The surroundings that tasks of this process refer to, by digest; they come back as the same object."""
 _adopted: str | None = None
@@ -128,7 +130,7 @@ def _describe(repo: Repo, settings: Any) -> Surroundings:
     config = core.current_config() if settings.repos.get(repo.name) is repo else None
     config = dict(config) if config and not _is_private(config, repo.name) else None
     flags = (settings.use_cache, settings.read_only, settings.check_mutations)
-    place = "shared" if config is not None else f"{home_of_process()} {id(repo)}"
+    place = "shared" if config is not None else f"{home_of_process()} {next(_serial)}"
     digest = engine.digest_of("provenance.surroundings", place, repo.name, repr(config), flags)
     return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, origin=settings)
 

@@ -228,13 +228,17 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
         return _unkeyed(spec, kargs, varargs)
     inputs = engine.resolve_inputs(spec, kargs, varargs, None)
     awaited: dict[Step, str] = {}
+    places = 0
     for path, carrier in inputs.carriers:
         if is_node(carrier):
+            places += 1
             awaited.setdefault(carrier.step, path)  # type: ignore[attr-defined]
     holes: tuple[str | int, ...] = ()
     met = awaited
     if awaited or spec.unhashed:
-        holes, met = _located(spec, kargs, varargs, awaited)
+        holes = tuple(_direct_holes(kargs, varargs))
+        if len(holes) != places or spec.unhashed:
+            holes, met = _located(spec, kargs, varargs, awaited)
     recipe = engine.recipe_from_digests(spec, inputs.digests)
     reuses = reuses_results(spec, use_cache=engine.settings().use_cache)
     return CallStep(
@@ -268,6 +272,12 @@ def _unkeyed(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> C
         recipe=None,
         digests=None,
     )
+
+
+def _direct_holes(kargs: Kargs, varargs: tuple[object, ...]) -> Iterable[str | int]:
+    """The arguments that are nodes themselves."""
+    yield from (name for name, value in kargs.items() if is_node(value))
+    yield from (index for index, value in enumerate(varargs) if is_node(value))
 
 
 def _located(

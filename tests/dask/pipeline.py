@@ -1,0 +1,147 @@
+"""Functions that worker processes can import. Each appends a line to the file `log` when its body runs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import provenance as core
+import provenance_dask as pd
+
+
+def note(log, name):
+    """Count one execution; short appends to one file do not mix."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(descriptor, f"{name}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+class Executions:
+    """What ran since it was last asked."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self._seen = 0
+
+    def take(self):
+        """Names of the functions that ran, sorted, and forget them."""
+        lines = Path(self.path).read_text("utf-8").split() if Path(self.path).exists() else []
+        fresh, self._seen = lines[self._seen :], len(lines)
+        return sorted(fresh)
+
+
+@dataclass
+class Pair:
+    left: object
+    right: object
+
+
+class Heavy:
+    """A value that says where it was unpickled."""
+
+    def __init__(self, number, log):
+        self.number = number
+        self.log = log
+
+    def __reduce__(self):
+        return _heavy, (self.number, self.log)
+
+    def value_repr(self):
+        return self.number
+
+
+def _heavy(number, log):
+    note(log, f"loaded-in-{os.getpid()}")
+    return Heavy(number, log)
+
+
+@pd.provenance(ignore=["log"])
+def source(x, log=None):
+    note(log, "source")
+    return x
+
+
+@pd.provenance(ignore=["log"])
+def add(a, b=0, log=None):
+    note(log, "add")
+    return a + b
+
+
+@pd.provenance(ignore=["log"])
+def sign(x, log=None):
+    """Different inputs, few results."""
+    note(log, "sign")
+    return (x > 0) - (x < 0)
+
+
+@pd.provenance(ignore=["log"])
+def total(parts, log=None):
+    note(log, "total")
+    return sum(parts)
+
+
+@pd.provenance(ignore=["log"])
+def describe(anything, log=None):
+    note(log, "describe")
+    return repr(anything)
+
+
+@pd.provenance(ignore=["log"], use_cache=False)
+def now(x, log=None):
+    note(log, "now")
+    return x
+
+
+@pd.provenance(ignore=["log"], returns_composite=True)
+def split(x, log=None):
+    note(log, "split")
+    return {"whole": x // 1, "tenth": x / 10}
+
+
+@pd.provenance(ignore=["log"])
+def heavy(number, log=None):
+    note(log, "heavy")
+    return Heavy(number, log)
+
+
+@pd.provenance(ignore=["log"])
+def number_of(thing, log=None):
+    note(log, "number_of")
+    return thing.number
+
+
+@core.provenance(ignore=["log"])
+def eager_add(a, b=0, log=None):
+    note(log, "eager_add")
+    return a + b
+
+
+@pd.provenance(ignore=["log"])
+def nests(x, log=None):
+    note(log, "nests")
+    return eager_add(x, 1, log=log) * 2
+
+
+@pd.provenance(ignore=["log"])
+def fails(x, log=None):
+    note(log, "fails")
+    msg = f"no such thing as {x}"
+    raise LookupError(msg)
+
+
+@pd.provenance(ignore=["log"])
+def process_of(x, log=None):
+    note(log, "process_of")
+    return os.getpid()
+
+
+def tree(leaves, log, first=0):
+    """Sum of many leaves by pairs."""
+    level = [source(first + i, log=log) for i in range(leaves)]
+    while len(level) > 1:
+        pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
+        level = [add(*pair, log=log) if len(pair) == 2 else pair[0] for pair in pairs]
+    return level[0]

@@ -1,0 +1,86 @@
+"""A capture around a computation has the artifact of every node, the same whether it ran cold or warm."""
+
+from __future__ import annotations
+
+import pytest
+
+import provenance as p
+import provenance_dask as pd
+from tests.dask.pipeline import add, nests, now, sign, source, split, total
+
+
+def names(artifact_set):
+    return sorted(p.load_artifact(artifact_id).name for artifact_id in artifact_set)
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_cold_and_warm_runs_capture_the_same(repo, log, scheduler):
+    def run():
+        parts = split(source(4, log=log), log=log)
+        node = total([add(parts["whole"], 1, log=log), nests(2, log=log), now(7, log=log)], log=log)
+        with p.capture_set() as captured:
+            node.compute(scheduler=scheduler)
+        return captured[0]
+
+    cold, warm = run(), run()
+    assert cold == warm
+    assert names(cold) == [
+        "add",
+        "eager_add",
+        "nests",
+        "now",
+        "source",
+        "split",
+        "split_tenth",
+        "split_whole",
+        "total",
+    ]
+
+
+def test_what_is_above_a_hit_is_captured_too(repo, log):
+    node = add(source(1, log=log), 1, log=log)
+    node.compute(scheduler="sync")
+    with p.capture_set() as captured:
+        pd.compute(add(source(1, log=log), 1, log=log))
+    assert names(captured[0]) == ["add", "source"]
+
+
+def test_the_set_has_the_artifacts_this_graph_names(repo, log):
+    add(sign(source(5, log=log), log=log), 1, log=log).compute(scheduler="sync")
+    with p.capture_set() as captured:
+        add(sign(source(6, log=log), log=log), 1, log=log).compute(scheduler="sync")
+    ids = captured[0].artifact_ids
+    assert source(6).artifact_id in ids
+    assert source(5).artifact_id not in ids
+    with p.capture_set() as warm:
+        add(sign(source(6, log=log), log=log), 1, log=log).compute(scheduler="sync")
+    assert warm[0] == captured[0]
+
+
+def test_provenance_set_captures_computations(repo, log):
+    @p.provenance_set(set_labels="job")
+    def job():
+        pd.compute([source(1, log=log), source(2, log=log)], scheduler="threads")
+
+    assert len(job()) == 2
+    assert p.load_set_by_name("job") == job()
+
+
+def test_a_body_that_computes_a_graph_records_what_it_used(repo, log):
+    @p.provenance(name="outer")
+    def outer(x, scheduler):
+        return p.unwrap(add(source(x, log=log), 1, log=log).compute(scheduler=scheduler))
+
+    cold = outer(1, "threads")
+    used = {artifact.name for artifact in p.dependencies(cold)}
+    assert used == {"outer", "add", "source"}
+    warm = outer(1, "sync")
+    assert {artifact.name for artifact in p.dependencies(warm)} == used
+
+
+def test_mixtures_are_captured(repo, log):
+    import dask
+
+    with p.capture_set() as captured:
+        pd.compute(add(source(1, log=log), log=log), dask.delayed(lambda: 1)(), scheduler="sync")
+    assert names(captured[0]) == ["add", "source"]
