@@ -58,11 +58,6 @@ def _map_collection(value: Any, is_leaf: Callable[[object], bool], replace: Call
     return type(value)(new) if _differ(new, old) else value
 
 
-def _map_namedtuple(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:
-    items = [map_leaves(item, is_leaf, replace) for item in value]
-    return type(value)._make(items) if _differ(items, value) else value
-
-
 def _map_mapping(value: Any, is_leaf: Callable[[object], bool], replace: Callable[[Any], object]) -> object:
     old = [part for item in value.items() for part in item]
     new = [map_leaves(part, is_leaf, replace) for part in old]
