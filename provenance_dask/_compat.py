@@ -68,10 +68,10 @@ def high_level_graph(
     """A graph of one layer called `name`, and one for each group of tasks with the same annotations."""
     layers = {name: _layer({key: task for key, task in tasks.items() if key not in annotated}, {})}
     groups: dict[str, tuple[dict[str, object], dict[str, object]]] = {}
-    for key, annotations in annotated.items():
-        label = f"{name}-{sorted(map(repr, annotations.items()))}"
-        groups.setdefault(label, (annotations, {}))[1][key] = tasks[key]
-    layers.update({label: _layer(members, annotations) for label, (annotations, members) in groups.items()})
+    for key, wishes in annotated.items():
+        label = f"{name}-{sorted(map(repr, wishes.items()))}"
+        groups.setdefault(label, (wishes, {}))[1][key] = tasks[key]
+    layers.update({label: _layer(members, wishes) for label, (wishes, members) in groups.items()})
     # Layers may depend on each other both ways, which must not be said of them.
     return HighLevelGraph(layers, {layer: set() for layer in layers})
 
