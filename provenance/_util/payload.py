@@ -23,8 +23,7 @@ class Buffers:
         return sum(memoryview(piece).nbytes for piece in self.pieces)
 
     def write_to(self, file: BinaryIO) -> None:
-        for piece in self.pieces:
-            file.write(piece)
+        file.writelines(self.pieces)
 
     def to_bytes(self) -> bytes:
         return b"".join(self.pieces)
@@ -46,25 +45,10 @@ class FileContent:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenFile:
-    """The bytes of an open file that may have no name any more; they are gone when it is closed."""
-
-    file: BinaryIO
-
-    @property
-    def size(self) -> None:
-        return None
-
-    def write_to(self, file: BinaryIO) -> None:
-        self.file.seek(0)
-        shutil.copyfileobj(self.file, file, COPY_BYTES)
-
-
-@dataclass(frozen=True, slots=True)
 class Streamed:
     """Bytes that a function writes to the file it is given."""
 
-    write: Callable[[BinaryIO], None]
+    write: Callable[[BinaryIO], object]
 
     @property
     def size(self) -> None:

@@ -39,7 +39,7 @@ class StoreBase(ABC):
         with the new ones, or `DuplicateKeyError` is raised.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each option is a keyword of its own
         self,
         name: str,
         *,

@@ -27,7 +27,7 @@ def check_key(key: object) -> BlobKey:
     """
     if isinstance(key, str) and _KEY.fullmatch(key):
         return BlobKey(key)
-    msg = f"{_short(key)} is not the key of a blob: expected 64 lower-case hex digits, and perhaps an ending like '.csv'"
+    msg = f"{_short(key)} is not the key of a blob: expected 64 lower-case hex digits and perhaps an ending like '.csv'"
     raise InvalidIdError(msg)
 
 

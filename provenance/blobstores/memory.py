@@ -39,7 +39,7 @@ class MemoryStore(StoreBase):
             raise self._corrupt(key, "in memory")
         return data
 
-    def _local_path(self, key: BlobKey) -> Path | None:
+    def _local_path(self, key: BlobKey) -> Path | None:  # noqa: ARG002  there are no files here
         return None
 
     def _put(self, payload: Payload, extension: str) -> BlobRef:

@@ -76,13 +76,16 @@ class Remote:
         self.filesystem.makedirs(target.rpartition("/")[0], exist_ok=True)
         try:
             self._upload(source, temporary, "overwrite")
-            if not replace and self.filesystem.exists(target):
-                raise TakenError(target)
-            self.filesystem.mv(temporary, target)
+            self._move(temporary, target, replace=replace)
         except BaseException:
             with contextlib.suppress(Exception):  # the first failure is the one to tell
                 self.filesystem.rm_file(temporary)
             raise
+
+    def _move(self, temporary: str, target: str, *, replace: bool) -> None:
+        if not replace and self.filesystem.exists(target):
+            raise TakenError(target)
+        self.filesystem.mv(temporary, target)
 
     def _upload_unless_there(self, source: bytes | Path, target: str, *, replace: bool) -> None:
         try:

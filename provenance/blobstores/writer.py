@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from provenance._util.atomic import StrPath, create_temporary, discard
-
 from provenance.blobstores.digests import hasher
 from provenance.errors import StorageError
 from provenance.types import Payload
@@ -117,15 +116,20 @@ class HashingFile(io.RawIOBase):
         return self._hasher.hexdigest()
 
     def writable(self) -> bool:
+        """Say that it can be written."""
         return True
 
     def tell(self) -> int:
+        """Number of bytes written."""
         return self.length
 
     def fileno(self) -> int:
-        raise io.UnsupportedOperation("bytes must pass through write() to be hashed")  # noqa: EM101, TRY003
+        """Refuse to give the descriptor away."""
+        msg = "bytes must pass through write() to be hashed"
+        raise io.UnsupportedOperation(msg)
 
     def write(self, data: ReadableBuffer, /) -> int:
+        """Write and hash all of `data`."""
         view = memoryview(data)
         if self._abandoned:
             return view.nbytes

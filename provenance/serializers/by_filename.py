@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from provenance._util.payload import Buffers, OpenFile
+from provenance._util.payload import Buffers
 from provenance.errors import SerializationError
+from provenance.serializers.mapping import file_memory
 from provenance.serializers.records import Kwargs, Serializer
 from provenance.types import Payload
 
 Dump: TypeAlias = Callable[..., Any]
 Load: TypeAlias = Callable[..., Any]
-
-_KEEP_IN_MEMORY = 1 << 20
 
 
 def by_filename(name: str, dump: Dump, load: Load, content_type: str) -> Serializer:
@@ -41,13 +40,10 @@ def by_filename(name: str, dump: Dump, load: Load, content_type: str) -> Seriali
 
 
 def _take(folder: Path, name: str) -> Payload:
-    """The one file in `folder`; a large one stays open when the folder goes, and takes its space with it."""
+    """The one file in `folder`; a large one stays mapped when the folder goes, and takes its space with it."""
     written = list(folder.iterdir())
     if len(written) != 1 or not written[0].is_file():
         found = ", ".join(sorted(path.name for path in written)) or "nothing"
         msg = f"dump of serializer {name!r} must write exactly one file at the name it is given, but wrote {found}"
         raise SerializationError(msg)
-    [path] = written
-    if path.stat().st_size <= _KEEP_IN_MEMORY:
-        return Buffers((path.read_bytes(),))
-    return OpenFile(path.open("rb"))
+    return Buffers((file_memory(written[0], "r"),))

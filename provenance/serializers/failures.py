@@ -13,7 +13,8 @@ def dump_failure(value: object, serializer: str, cause: BaseException) -> Serial
         remedy = "return something that can be pickled, use serializer='cloudpickle', or register_serializer() for it"
     else:
         remedy = "use another serializer, or register_serializer() for it"
-    return SerializationError(f"serializer {serializer!r} cannot store a value of type {kind}: {_tell(cause)}; {remedy}")
+    msg = f"serializer {serializer!r} cannot store a value of type {kind}: {_tell(cause)}; {remedy}"
+    return SerializationError(msg)
 
 
 def load_failure(serializer: str, cause: BaseException) -> SerializationError:

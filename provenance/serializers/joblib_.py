@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from provenance._util.payload import Buffers, Streamed
-from provenance.errors import ProvenanceError, SerializationError
+from provenance.errors import ProvenanceError
 from provenance.serializers.failures import dump_failure
 from provenance.serializers.mapping import MAP_FROM_BYTES, check_mode, file_memory
 from provenance.serializers.pickling import dump_stream
@@ -24,6 +24,7 @@ _LARGE_BYTES = 1 << 16
 _MOST_MAPS = 64
 _PICKLE = b"\x80"
 _MARK = b"joblib"
+_FRAMES = b"pandas"
 _HEAD_BYTES = 1 << 16
 _NO_MORE_MAPS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
@@ -32,6 +33,7 @@ def pack(value: object, kwargs: Kwargs) -> Payload:
     """Serialize a value, by ``joblib.dump(value, file, **kwargs)`` when there are options or large arrays.
 
     joblib maps each array by itself, which takes a file descriptor each: a value of very many arrays is pickled.
+    So is one with frames, as joblib would put `numpy.memmap` objects into them, which pandas tells from arrays.
     """
     if kwargs:
         return _joblib_payload(value, kwargs)
@@ -44,7 +46,7 @@ def pack(value: object, kwargs: Kwargs) -> Payload:
     stream = dump_stream(value, keep_out)
     if not sizes:
         return Buffers((stream,))
-    if sum(sizes) >= _LARGE_BYTES and len(sizes) <= _MOST_MAPS:
+    if sum(sizes) >= _LARGE_BYTES and len(sizes) <= _MOST_MAPS and _FRAMES not in bytes(stream):
         return _joblib_payload(value, {})
     return Buffers((dump_stream(value, None),))
 
@@ -96,6 +98,7 @@ def _is_plain_pickle(data: bytes | memoryview) -> bool:
 def _joblib_load(source: Path | BinaryIO, mode: str | None, options: dict[str, Any]) -> object:
     import joblib  # noqa: PLC0415  loaded when first used
 
+    options.setdefault("ensure_native_byte_order", False)  # a value comes back as it was
     try:
         return joblib.load(source, mmap_mode=mode, **options)
     except OSError as exc:

@@ -24,7 +24,7 @@ def check_mode(mode: object) -> str | None:
         The mode is none of ``"c"`` (copy-on-write), ``"r"`` (read-only) and None (read into memory).
     """
     if mode is None or mode == "c" or mode == "r":  # noqa: PLR1714  `in` would hash what may be unhashable
-        return mode  # type: ignore[return-value]
+        return mode
     msg = f"mmap_mode={mode!r} could change stored bytes: use 'c' (copy-on-write), 'r' (read-only) or None"
     raise SerializationError(msg)
 

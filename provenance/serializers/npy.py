@@ -11,22 +11,22 @@ from provenance.errors import SerializationError
 from provenance.serializers.mapping import MAP_FROM_BYTES, check_mode
 from provenance.serializers.records import Kwargs, Serializer, dotted_name
 
+_MOST_HEADER = 1 << 26
+
 
 def pack(value: object, kwargs: Kwargs) -> Buffers:
     """Write an array as `numpy.save` does; ``allow_pickle=True`` is needed for arrays of objects."""
     import numpy as np  # noqa: PLC0415  loaded when first used
 
     if not isinstance(value, np.ndarray | np.generic):
-        msg = f"serializer 'npy' takes numpy arrays, got {dotted_name(type(value))}; leave out serializer= to choose by type"
+        kind = dotted_name(type(value))
+        msg = f"serializer 'npy' takes numpy arrays, got {kind}; leave out serializer= to choose by type"
         raise SerializationError(msg)
     array = np.asarray(value)
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         array = array.copy()
     if not kwargs and not array.dtype.hasobject and array.dtype.itemsize:
-        try:
-            return _header_and_memory(array, np)
-        except ValueError:
-            pass  # the first version of the format has no room for this dtype: numpy knows which one has
+        return _header_and_memory(array, np)
     file = io.BytesIO()
     options: dict[str, Any] = {"allow_pickle": False, **kwargs}
     np.save(file, array, **options)
@@ -35,7 +35,12 @@ def pack(value: object, kwargs: Kwargs) -> Buffers:
 
 def _header_and_memory(array: Any, np: Any) -> Buffers:
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    try:
+        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    except ValueError:  # the first version of the format has no room for this dtype; the last one has
+        whole = io.BytesIO()
+        np.lib.format.write_array(whole, array, version=(3, 0))
+        return Buffers((whole.getbuffer(),))
     rows = array if array.flags.c_contiguous else array.T
     return Buffers((header.getbuffer(), memoryview(rows.reshape(-1).view("u1"))))
 
@@ -45,12 +50,13 @@ def unpack(source: bytes | Path, kwargs: Kwargs) -> object:
     import numpy as np  # noqa: PLC0415  loaded when first used
 
     mode = check_mode(kwargs.get("mmap_mode", "c"))
-    options: dict[str, Any] = {key: option for key, option in kwargs.items() if key != "mmap_mode"}
+    options: dict[str, Any] = {"max_header_size": _MOST_HEADER, **kwargs}
+    options.pop("mmap_mode", None)
     if not isinstance(source, Path):
         return np.load(io.BytesIO(source), **options)
     if source.stat().st_size < MAP_FROM_BYTES:
         mode = None
-    return np.asarray(np.load(source, mmap_mode=mode, **options))  # type: ignore[call-overload]
+    return np.asarray(np.load(source, mmap_mode=mode, **options))  # type: ignore[arg-type]
 
 
 SERIALIZER = Serializer("npy", "application/x-npy", pack, unpack)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 PROTOCOL = 5
 
 
-def dump_stream(value: object, on_buffer: Callable[[pickle.PickleBuffer], bool] | None, protocol: int = PROTOCOL) -> memoryview:
+def dump_stream(value: object, on_buffer: Callable[[pickle.PickleBuffer], bool] | None) -> memoryview:
     """Pickle a value; `on_buffer` gets the memory of each array and says whether it goes into the stream."""
     stream = io.BytesIO()
-    pickler = pickle.Pickler(stream, protocol, buffer_callback=on_buffer)
+    pickler = pickle.Pickler(stream, PROTOCOL, buffer_callback=on_buffer)
     if "numpy" in sys.modules:
         pickler.dispatch_table = _array_reducers()
     pickler.dump(value)
@@ -51,5 +51,5 @@ def _reduce_array(array: np.ndarray[Any, Any]) -> Any:
     if dtype.kind not in "mM":
         return array.__reduce_ex__(PROTOCOL)
     order = "C" if array.flags.c_contiguous else "F"
-    memory = pickle.PickleBuffer(array.view("i8"))
+    memory = pickle.PickleBuffer(array.view("i8").data)
     return type(array), (array.shape, dtype, memory, 0, None, order)

@@ -162,7 +162,7 @@ class TestWriting:
 
     def test_a_payload_that_is_not_the_same_twice_is_refused(self) -> None:
         texts = iter([b"one", b"two"])
-        payload = Streamed(lambda file: file.write(next(texts)))  # type: ignore[arg-type,return-value]
+        payload = Streamed(lambda file: file.write(next(texts)))
         with pytest.raises(StorageError, match="same bytes"):
             ChainedStore([MemoryStore(), MemoryStore()]).put(payload)
 

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import errno
 import logging
-import multiprocessing
 import os
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from provenance._util.payload import Buffers, FileContent, Streamed
 from provenance.blobstores import DiskStore
+from provenance.blobstores.disk import _read
 from provenance.blobstores.verified import VerifiedFiles
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, StorageError
 from provenance.testing.blobstores import BIG, key_of
+from provenance.types import BlobKey
 
 KEY = key_of(b"x")
 
@@ -267,6 +270,13 @@ class TestTemporaryFiles:
         assert old.exists()
 
 
+def test_a_file_that_is_read_in_several_calls_is_read_whole(tmp_path: Path) -> None:
+    """As the system does with more than 2 GiB."""
+    (tmp_path / "file").write_bytes(BIG)
+    with (tmp_path / "file").open("rb") as file:
+        assert _read(file.fileno(), len(BIG) + 1) == BIG
+
+
 class TestFailures:
     def test_a_file_in_place_of_the_folder(self, tmp_path: Path) -> None:
         (tmp_path / "blobs").write_text("a file")
@@ -310,6 +320,15 @@ class TestFailures:
         with pytest.raises(StorageError, match="right"):
             DiskStore(tmp_path / "blobs").put(b"x")
 
+    def test_a_blob_that_is_a_link_to_itself(self, store: DiskStore) -> None:
+        path = store.path_of(KEY)
+        path.parent.mkdir()
+        path.symlink_to(path)
+        with pytest.raises(StorageError, match=f"cannot read {KEY}"):
+            store.get(KEY)
+        store.put(b"x")
+        assert store.get(KEY) == b"x"
+
     def test_a_source_that_is_gone(self, store: DiskStore, tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=r"cannot be read.*gone"):
             store.put(FileContent(tmp_path / "gone"))
@@ -337,7 +356,7 @@ class TestFailures:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path):
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder with 1 MiB of space."""
     folder = tmp_path / "small"
     folder.mkdir()
@@ -354,7 +373,7 @@ class TestFullDisk:
     def test_nothing_stays_and_the_error_says_what_to_do(self, small_disk: Path, streamed: bool) -> None:
         store = DiskStore(small_disk / "blobs")
         kept = store.put(b"x").key
-        payload = Streamed(lambda file: file.write(BIG)) if streamed else Buffers((BIG,))  # type: ignore[arg-type,return-value]
+        payload = Streamed(lambda file: file.write(BIG)) if streamed else Buffers((BIG,))
         with pytest.raises(StorageError, match=r"small/blobs.*No space.*free some space"):
             store.put(payload)
         assert files_in(store.cachedir) == [f"{kept[:2]}/{kept[2:]}"]
@@ -363,10 +382,13 @@ class TestFullDisk:
 
     def test_small_blobs_until_it_is_full(self, small_disk: Path) -> None:
         store = DiskStore(small_disk / "blobs")
-        stored = []
+        stored: list[BlobKey] = []
+
+        def fill() -> None:
+            stored.extend(store.put(b"%d" % number * 5000).key for number in range(1000))
+
         with pytest.raises(StorageError, match="free some space"):
-            for number in range(1000):
-                stored.append(store.put(b"%d" % number * 5000).key)
+            fill()
         assert sorted(store.ids()) == sorted(stored)
         assert all(key_of(store.get(key)) == key for key in stored)
         assert files_in(store.temporary) == []
@@ -374,7 +396,7 @@ class TestFullDisk:
 
 def run_python(code: str, *arguments: str) -> subprocess.Popen[bytes]:
     source = textwrap.dedent(code)
-    return subprocess.Popen([sys.executable, "-c", source, *arguments], stdout=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, "-c", source, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 class TestKilledWriters:
@@ -385,6 +407,7 @@ class TestKilledWriters:
             import sys, time
             from provenance._util.payload import Streamed
             from provenance.blobstores import DiskStore
+from provenance.blobstores.disk import _read
 
             def write(file):
                 file.write(bytes(3 << 20))
@@ -399,8 +422,7 @@ class TestKilledWriters:
         assert child.stdout is not None
         assert child.stdout.readline() == b"half\n"
         child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
+        child.communicate()
         assert list(store.ids()) == []
         assert [name.split("/")[0] for name in files_in(store.cachedir)] == ["tmp"]
         assert store.put(bytes(3 << 20)).size == 3 << 20
@@ -411,6 +433,7 @@ class TestKilledWriters:
             """
             import sys
             from provenance.blobstores import DiskStore
+from provenance.blobstores.disk import _read
             store = DiskStore(sys.argv[1])
             for number in range(100000):
                 store.put(b"%d" % number * 300000)
@@ -422,52 +445,67 @@ class TestKilledWriters:
         for _ in range(kill_after):
             child.stdout.readline()
         child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
+        child.communicate()
         keys = set(store.ids())
         assert len(keys) >= kill_after
         assert all(key_of(store.get(key)) == key for key in keys)
         assert {key_of(b"%d" % number * 300000) for number in range(kill_after)} <= keys
 
 
-def put_many(folder: str, start: object, results: object) -> None:
-    store = DiskStore(folder)
-    start.wait()  # type: ignore[attr-defined]
-    refs = [store.put(b"%d" % (number % 20) * (1 + number % 3 * 400_000)) for number in range(60)]
-    results.put(sorted({ref.key for ref in refs}))  # type: ignore[attr-defined]
+def put_many(store: DiskStore) -> list[BlobKey]:
+    blobs = [b"%d" % number * (1 + number % 3 * 400_000) for number in range(20)]
+    refs = [store.put(data) for _ in range(3) for data in blobs]
+    return sorted({ref.key for ref in refs})
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 class TestProcesses:
-    @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-    @pytest.mark.parametrize("method", ["fork", "spawn"])
-    def test_processes_can_put_the_same_bytes_at_once(self, store: DiskStore, method: str) -> None:
-        context = multiprocessing.get_context(method)
-        start, results = context.Barrier(3), context.Queue()
-        processes = [
-            context.Process(target=put_many, args=(str(store.cachedir), start, results)) for _ in range(3)
-        ]
-        for process in processes:
-            process.start()
-        keys = [results.get(timeout=60) for _ in processes]
-        for process in processes:
-            process.join()
-        assert [process.exitcode for process in processes] == [0, 0, 0]
-        assert keys[0] == keys[1] == keys[2] == sorted(store.ids())
+    def test_forked_processes_can_put_the_same_bytes_at_once(self, store: DiskStore, fork: Any) -> None:
+        waiting, starting = os.pipe()
+
+        def work() -> None:
+            os.close(starting)
+            os.read(waiting, 1)  # returns when the last writer closes the pipe
+            put_many(store)
+
+        processes = [fork(work) for _ in range(3)]
+        os.close(starting)
+        assert [process.exit_code() for process in processes] == [0, 0, 0]
+        os.close(waiting)
+        assert sorted(store.ids()) == put_many(store)
         assert all(key_of(store.get(key)) == key for key in store.ids())
         assert files_in(store.temporary) == []
 
-    @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-    def test_a_forked_process_can_use_the_store_while_threads_do(self, store: DiskStore) -> None:
+    def test_new_processes_can_put_the_same_bytes_at_once(self, store: DiskStore) -> None:
+        code = """
+            import sys
+            from provenance.blobstores import DiskStore
+from provenance.blobstores.disk import _read
+            store = DiskStore(sys.argv[1])
+            print("ready", flush=True)
+            sys.stdin.read()
+            for number in range(60):
+                store.put(b"%d" % (number % 20) * (1 + number % 3 * 400_000))
+            """
+        processes = [run_python(code, str(store.cachedir)) for _ in range(3)]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        for process in processes:
+            process.communicate()
+        assert [process.returncode for process in processes] == [0, 0, 0]
+        assert len(list(store.ids())) == 60
+        assert all(key_of(store.get(key)) == key for key in store.ids())
+        assert files_in(store.temporary) == []
+
+    def test_a_forked_process_can_use_the_store_while_threads_do(self, store: DiskStore, fork: Any) -> None:
         with ThreadPoolExecutor(4) as pool:
             store.put(BIG * 3)
             pending = [pool.submit(store.put, BIG + b"%d" % number) for number in range(8)]
-            context = multiprocessing.get_context("fork")
-            process = context.Process(target=use, args=(store,))
-            process.start()
-            process.join(60)
+            process = fork(lambda: use(store))
+            assert process.exit_code() == 0
             for future in pending:
                 future.result()
-        assert process.exitcode == 0
 
 
 def use(store: DiskStore) -> None:

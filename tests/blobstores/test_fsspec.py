@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import zipfile
 from pathlib import Path
@@ -105,7 +104,7 @@ class TestPublishing:
     def test_a_refused_condition_means_that_another_was_first(self, tmp_path: Path, told_as: OSError) -> None:
         from provenance.blobstores.remote import Remote, TakenError
 
-        class ObjectStore(LocalFileSystem):
+        class ObjectStore(LocalFileSystem):  # type: ignore[misc]
             def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
                 if mode == "create" and self.exists(path):
                     raise told_as
@@ -196,7 +195,7 @@ class TestCache:
 
     @pytest.mark.parametrize("data", [b"x", BIG], ids=["small", "big"])
     def test_what_is_written_lies_in_both(self, tmp_path: Path, data: bytes) -> None:
-        key = self.cached(tmp_path).put(Streamed(lambda file: file.write(data))).key  # type: ignore[arg-type,return-value]
+        key = self.cached(tmp_path).put(Streamed(lambda file: file.write(data))).key
         assert file_of(tmp_path, key).read_bytes() == data
         assert (tmp_path / "cache" / key[:2] / key[2:]).read_bytes() == data
         assert files_in(tmp_path / "cache") == [f"{key[:2]}/{key[2:]}"]
@@ -204,7 +203,7 @@ class TestCache:
     def test_what_could_not_be_uploaded_is_not_in_the_cache_either(self, tmp_path: Path) -> None:
         (tmp_path / "blobs").write_text("a file in place of the folder")
         store = self.cached(tmp_path)
-        for payload in (b"x", Streamed(lambda file: file.write(b"x"))):  # type: ignore[arg-type,return-value]
+        for payload in (b"x", Streamed(lambda file: file.write(b"x"))):
             with pytest.raises(StorageError):
                 store.put(payload)
         assert files_in(tmp_path / "cache") == []
@@ -246,7 +245,7 @@ class TestCache:
         key = key_of(data)
         (tmp_path / "cache" / key[:2]).write_text("a file in place of the shard")
         store.put(data)
-        store.put(Streamed(lambda file: file.write(data)))  # type: ignore[arg-type,return-value]
+        store.put(Streamed(lambda file: file.write(data)))
         assert store.get(key) == data
         assert file_of(tmp_path, key).read_bytes() == data
 
@@ -260,13 +259,12 @@ class TestCache:
 
 class TestProcesses:
     @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-    def test_a_forked_process_opens_its_own_connection(self, tmp_path: Path) -> None:
+    def test_a_forked_process_opens_its_own_connection(self, tmp_path: Path, fork: Any) -> None:
         store = local(tmp_path)
         store.put(b"x")
-        process = multiprocessing.get_context("fork").Process(target=_use, args=(store, os.getpid()))
-        process.start()
-        process.join(60)
-        assert process.exitcode == 0
+        parent = os.getpid()
+        process = fork(lambda: _use(store, parent))
+        assert process.exit_code() == 0
         assert store.get(key_of(b"child")) == b"child"
 
 
