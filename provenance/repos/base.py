@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
 from provenance.artifacts.artifact import Artifact
@@ -38,6 +39,13 @@ from provenance.types import (
 )
 
 _VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
+
+
+class Located(NamedTuple):
+    """Verified bytes of a value, or a verified local file with them, and the record they were stored with."""
+
+    record: ArtifactRecord
+    source: bytes | Path
 
 
 class BaseRepo(ABC):
@@ -174,12 +182,12 @@ class BaseRepo(ABC):
 
     def load_value(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the value of a record; see `get_value`."""
-        source = self.value_source(record)
-        if record.serializer == FILE_SERIALIZER:
-            key = record.value_blob.key if record.value_blob is not None else BlobKey(record.value_id)
-            return ArchivedFile(local_file(source, key), record.value_id)
+        found, source = self.value_source(record)
+        if found.serializer == FILE_SERIALIZER:
+            key = BlobKey(found.value_id) if found.value_blob is None else found.value_blob.key
+            return ArchivedFile(local_file(source, key), found.value_id)
         with reading_from(self):
-            return unpack(source, record.serializer, record.load_kwargs)
+            return unpack(source, found.serializer, found.load_kwargs)
 
     def load_inputs(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the inputs of a recorded call; see `get_inputs`."""
@@ -330,8 +338,14 @@ class BaseRepo(ABC):
         """Tell whether the bytes of a record's value are there, not whether they are sound."""
 
     @abstractmethod
-    def value_source(self, record: ArtifactRecord) -> bytes | Path:
-        """Return verified bytes of a record's value, or a verified local file with them."""
+    def value_source(self, record: ArtifactRecord) -> Located:
+        """Return verified bytes of a record's value, with the record that tells how to read them.
+
+        Raises
+        ------
+        BlobNotFoundError, BlobCorruptError
+            The bytes are lost or damaged.
+        """
 
     @abstractmethod
     def inputs_source(self, record: ArtifactRecord) -> bytes | Path:

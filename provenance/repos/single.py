@@ -10,13 +10,13 @@ from typing import Unpack
 from provenance._util.payload import bytes_of
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
-from provenance.errors import ArtifactNotFoundError, BlobNotFoundError
-from provenance.repos.base import BaseRepo
+from provenance.errors import BlobNotFoundError
+from provenance.repos.base import BaseRepo, Located
 from provenance.repos.cache import RecordCache
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Inserted, Rows
-from provenance.repos.transfer import copied_payload, stored_artifact
+from provenance.repos.transfer import copied_draft, stored_artifact
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -121,9 +121,9 @@ class SingleRepo(BaseRepo):
             return True
         return record.value_blob is not None and record.value_blob.key in self._store
 
-    def value_source(self, record: ArtifactRecord) -> bytes | Path:
-        """Return verified bytes of a record's value, or a verified local file with them."""
-        return self._source(record, "value", record.value_inline, record.value_blob)
+    def value_source(self, record: ArtifactRecord) -> Located:
+        """Return verified bytes of a record's value, with the record."""
+        return Located(record, self._source(record, "value", record.value_inline, record.value_blob))
 
     def inputs_source(self, record: ArtifactRecord) -> bytes | Path:
         """Return verified bytes of a record's inputs, or a verified local file with them."""
@@ -209,21 +209,8 @@ class SingleRepo(BaseRepo):
         source = given.repo
         if not isinstance(source, BaseRepo) or source is self:
             msg = f"artifact {given.id} has no bytes in repo {source.name!r} that could be copied; compute it again"
-            raise ArtifactNotFoundError(msg)
-        return Artifact(self.save(self._draft_of(given.record, source)), self)
-
-    def _draft_of(self, record: ArtifactRecord, source: BaseRepo) -> Draft:
-        recipe = record.recipe
-        if recipe is not None and record.id != _id_of(source.find_recipes((recipe,)).get(recipe)):
-            recipe = None  # it was forgotten there since
-        is_file = record.value_blob is not None
-        return Draft(
-            record=replace(record, recipe=recipe, sequence=None),
-            run=source.find_run(record.run_id) or RunRecord(record.run_id, {}),
-            value=copied_payload(source.value_source(record)) if is_file else None,
-            inputs=copied_payload(source.inputs_source(record)) if record.inputs_blob is not None else None,
-            value_extension=record.value_blob.key[64:] if record.value_blob is not None else "",
-        )
+            raise BlobNotFoundError(msg)
+        return Artifact(self.save(copied_draft(given.record, source)), self)
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys that led to stored artifacts; ids that are not stored here are left out."""
@@ -276,7 +263,3 @@ class SingleRepo(BaseRepo):
     def close(self) -> None:
         """Give back what is held open; the repo opens it again when it is used again."""
         self._rows.close()
-
-
-def _id_of(record: ArtifactRecord | None) -> ArtifactId | None:
-    return None if record is None else record.id
