@@ -407,7 +407,6 @@ class TestKilledWriters:
             import sys, time
             from provenance._util.payload import Streamed
             from provenance.blobstores import DiskStore
-from provenance.blobstores.disk import _read
 
             def write(file):
                 file.write(bytes(3 << 20))
@@ -433,7 +432,6 @@ from provenance.blobstores.disk import _read
             """
             import sys
             from provenance.blobstores import DiskStore
-from provenance.blobstores.disk import _read
             store = DiskStore(sys.argv[1])
             for number in range(100000):
                 store.put(b"%d" % number * 300000)
@@ -480,7 +478,6 @@ class TestProcesses:
         code = """
             import sys
             from provenance.blobstores import DiskStore
-from provenance.blobstores.disk import _read
             store = DiskStore(sys.argv[1])
             print("ready", flush=True)
             sys.stdin.read()
