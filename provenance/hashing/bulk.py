@@ -74,9 +74,7 @@ def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
 
 def flat_mapping(value: dict[object, object]) -> bytes | None:
     """C of a short dict from strings to atoms; None if it is something else."""
-    if len(value) >= grammar.PACK_MINIMUM:
-        return None
-    shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
+    shape = _shape_of(value)
     if shape is not None:
         values = shape[1](value)
         if covers_atoms(map(type, values)):
@@ -124,7 +122,7 @@ def _rows(block: Sequence[dict[object, object]]) -> list[object] | None:
     """What `marshal` writes like flat dicts with the same keys; None if that is not what they are."""
     first = block[0]
     same_keys = len(set(map(len, block))) == 1 and all(map(is_, chain.from_iterable(block), cycle(first)))
-    shape = (_shapes.get(tuple(map(id, first))) or _shape_of(first)) if same_keys else None
+    shape = _shape_of(first) if same_keys else None
     if shape is None:
         return None
     contents = list(map(shape[1], block))
@@ -143,7 +141,7 @@ def _form(value: Any, levels: int) -> Any:
         return None
     keys, children = None, value
     if kind is dict:
-        shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
+        shape = _shape_of(value)
         if shape is None:
             return None
         keys, children = shape[0], shape[1](value)
@@ -179,17 +177,24 @@ its keys alive, so their identities stay theirs.
 """
 
 
-def _shape_of(value: dict[object, object]) -> _Shape | None:
-    kinds = set(map(type, value))
-    if kinds <= _STRINGS or kinds == _INTEGERS:
-        keys = tuple(sorted(value))  # type: ignore[type-var]
-        shape = (keys, itemgetter(*keys) if len(keys) > 1 else lambda one: tuple(one.values()))
-        if kinds == _STRINGS:
-            if len(_shapes) >= _MOST_SHAPES:
-                _shapes.clear()
-            _shapes[tuple(map(id, value))] = shape
+def _shape_of(value: dict[Any, Any]) -> _Shape | None:
+    """The shape of a dict with few keys, all of them strings or all integers; else None."""
+    if len(value) >= grammar.PACK_MINIMUM:
+        return None
+    identities = tuple(map(id, value))
+    shape = _shapes.get(identities)
+    if shape is not None:
         return shape
-    return None
+    kinds = set(map(type, value))
+    if not kinds <= _STRINGS and kinds != _INTEGERS:
+        return None
+    keys = tuple(sorted(value))
+    shape = (keys, itemgetter(*keys) if len(keys) > 1 else lambda one: tuple(one.values()))
+    if kinds == _STRINGS:
+        if len(_shapes) >= _MOST_SHAPES:
+            _shapes.clear()
+        _shapes[identities] = shape
+    return shape
 
 
 def flat_set(tag: bytes, value: Collection[object]) -> bytes | None:

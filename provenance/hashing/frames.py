@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from provenance.hashing import grammar
 
@@ -77,13 +77,14 @@ def path_of(start: str, stack: Sequence[Frame]) -> str:
     return start + "".join(steps)
 
 
-def step_to_item(at: object) -> str:
+def step_to_item(at: Any) -> str:
     """Step to an item of a sequence, by index, or of a dict, by key."""
-    if isinstance(at, str | bytes) and type(at) in grammar.ATOMS:
+    kind = type(at)  # never `isinstance`, which would load a proxy
+    if kind is str or kind is bytes:
         return f"[{at!r}]" if len(at) <= _LONGEST_NAME else f"[{at[:_LONGEST_NAME]!r}...]"
-    if type(at) in grammar.ATOMS and not (type(at) is int and at.bit_length() > _LONGEST_NAME << 2):
-        return f"[{at!r}]"
-    return f"[<{type(at).__name__}>]"
+    if kind is int and at.bit_length() > _LONGEST_NAME << 2:
+        return "[<large int>]"
+    return f"[{at!r}]" if kind in grammar.ATOMS else f"[<{kind.__name__}>]"
 
 
 def step_to_key(at: object) -> str:

@@ -23,16 +23,18 @@ _NO_MEMBERS = {
     *("__abstractmethods__", "__annotations_cache__", "__slotnames__"),
 }
 _GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
-_Definition = types.FunctionType | type
 
 
 def is_definition(value: object) -> bool:
     """Whether the value is a function or class that has to be described by its code."""
-    return isinstance(value, _Definition) and importable_name(value) is None and not _has_identity(value)
+    kind = type(value)  # never `isinstance`, which would load a proxy
+    if kind is types.FunctionType:
+        return importable_name(value) is None and not _has_identity(value)
+    return issubclass(kind, type) and importable_name(value) is None
 
 
-def _has_identity(value: object) -> bool:
-    return isinstance(value, types.FunctionType) and "__provenance_identity__" in vars(value)
+def _has_identity(function: object) -> bool:
+    return "__provenance_identity__" in vars(function)
 
 
 class References:
@@ -89,7 +91,7 @@ def _mentioned(definition: object) -> Iterator[object]:
 
 
 def _mentions_of(definition: object) -> Iterator[object]:
-    if isinstance(definition, types.FunctionType):
+    if type(definition) is types.FunctionType:
         yield from definition.__defaults__ or ()
         yield from (definition.__kwdefaults__ or {}).values()
         yield from _closure(definition).values()
@@ -100,19 +102,19 @@ def _mentions_of(definition: object) -> Iterator[object]:
         yield from _members(definition).values()
 
 
-def _contained(value: object) -> Iterator[object]:
+def _contained(value: Any) -> Iterator[object]:
     kind = type(value)
     if kind is tuple or kind is list:
-        yield from value  # type: ignore[misc]
+        yield from value
     elif kind is dict:
-        yield from _in_canonical_order(value)  # type: ignore[arg-type]
-    elif isinstance(value, partial):
+        yield from _in_canonical_order(value)
+    elif kind is partial:
         yield from (value.func, *value.args, *value.keywords.values())
-    elif isinstance(value, types.MethodType):
+    elif kind is types.MethodType:
         yield from (value.__self__, value.__func__)
-    elif isinstance(value, staticmethod | classmethod):
+    elif kind is staticmethod or kind is classmethod:
         yield value.__func__
-    elif isinstance(value, property):
+    elif kind is property:
         yield from (value.fget, value.fset, value.fdel)
 
 
