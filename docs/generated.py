@@ -63,9 +63,16 @@ def api() -> str:
     """One entry for each public name."""
     sections = {group: [f"provenance.{name}" for name in names] for group, names in names_by_group().items() if names}
     sections["Dask"] = [f"provenance_dask.{name}" for name in provenance_dask.__all__]
-    return "\n\n".join(
-        "\n\n".join([f"## {title}", *(f"::: {name}" for name in names)]) for title, names in sections.items()
-    )
+    return "\n\n".join("\n\n".join([f"## {title}", *map(_entry, names)]) for title, names in sections.items())
+
+
+def _entry(name: str) -> str:
+    entry = f"::: {name}"
+    if name != "provenance_dask.provenance":
+        return entry
+    # It is made at run time, so that the tool that reads the sources finds no docstring.
+    summary, parameters, *_ = str(provenance_dask.provenance.__doc__).split("\n\n")
+    return "\n\n".join([entry, summary, parameters.removeprefix("Parameters\n----------\n")])
 
 
 def error_tree() -> str:
