@@ -51,8 +51,10 @@ def _run_all(client: Client, *, sample: float, seed: int) -> list[tuple[str, job
 def _cluster(workers: int) -> Iterator[Client]:
     """A cluster of processes with one thread each, and a count of the tasks its scheduler sees."""
     with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
-        Client(cluster) as client,
+        LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few types
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         tally.start(client)
         yield client

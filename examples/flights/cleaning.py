@@ -67,9 +67,9 @@ def clean_planes(planes: pd.DataFrame) -> pd.DataFrame:
 @provenance(version=1, tags=["join"])
 def join_weather(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
     """Every flight with the weather at its airport in the hour of its departure, unknown where none was recorded."""
-    airports = flights["origin"].dtype
-    known = weather[weather["origin"].isin(airports.categories)]
-    at_origin = known.assign(origin=known["origin"].astype(airports))
+    origins = flights["origin"]
+    known = weather[weather["origin"].isin(origins.cat.categories)]
+    at_origin = known.assign(origin=known["origin"].astype(origins.dtype))
     return flights.merge(at_origin, on=["origin", "time_hour"], how="left", validate="many_to_one")
 
 

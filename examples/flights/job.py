@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from examples.flights import pipeline, tally
 from examples.flights.models import Setting
-from provenance import Artifact, ArtifactSet, capture_set, get_default_repo
+from provenance import ArtifactSet, capture_set, load_artifact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,9 @@ def run(client: Client, label: str, settings: Sequence[Setting], *, sample: floa
         made = pipeline.build(settings, sample=sample, seed=seed)
         report = made.report.compute()
     seconds = perf_counter() - started
+    used = captured[0]
     computed = {node.artifact_id for node in made.nodes.values() if node.status == "computed"}
-    hits = [artifact for artifact in _load(captured.artifact_set) if artifact.id not in computed]
+    hits = [load_artifact(artifact_id) for artifact_id in used if artifact_id not in computed]
     return Run(
         label=label,
         nodes=len(made.nodes),
@@ -62,9 +63,5 @@ def run(client: Client, label: str, settings: Sequence[Setting], *, sample: floa
         seconds=seconds,
         seconds_saved=sum(artifact.compute_duration for artifact in hits),
         report=report,
-        artifacts=captured.artifact_set,
+        artifacts=used,
     )
-
-
-def _load(artifacts: ArtifactSet) -> list[Artifact]:
-    return get_default_repo().batch_get_by_id(list(artifacts))

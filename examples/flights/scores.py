@@ -16,7 +16,7 @@ def summarise(setting: Setting, scores: Sequence[Mapping[str, float]]) -> dict[s
     """One row of the report: the means over the months, each month weighted by its flights."""
     months = pd.DataFrame(list(scores))
     weights = months["flights"] / months["flights"].sum()
-    worst = months.loc[months["roc_auc"].idxmin()]
+    worst = months.sort_values("roc_auc").iloc[0]
     return {
         "setting": setting.name,
         "options": ", ".join(f"{name}={value}" for name, value in sorted(setting.options.items())),

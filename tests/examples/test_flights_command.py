@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import pandas as pd
 import pytest
 
 import provenance as p
+import provenance_dask
 from examples.flights import home, pipeline
-from examples.flights.__main__ import CHANGED
+from examples.flights.__main__ import CHANGED, main
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = 0.02
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def run_command(folder, *options):
@@ -40,12 +44,21 @@ def rows_of(printed):
     return [dict(zip(head, (line[span].strip() for span in spans), strict=True)) for line in body]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def done(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("flights")
-    finished = run_command(folder, "--sample", str(SAMPLE))
-    assert finished.returncode == 0, finished.stderr
-    return finished, folder / home.DEFAULT
+    """What the command printed, and its folder. The processes of a parallel test run share one run of it."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if parallel else base) / "flights-command"
+    folder.mkdir(exist_ok=True)
+    printed = folder / "printed.txt"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            finished = run_command(folder, "--sample", str(SAMPLE))
+            assert finished.returncode == 0, finished.stderr
+            printed.write_text(finished.stdout)
+    return printed.read_text(), folder / home.DEFAULT
 
 
 @pytest.fixture
@@ -71,8 +84,14 @@ def changed_cone():
     return {about for about, node in base.nodes.items() if node.key != other.nodes[about].key}
 
 
+def test_the_report_needs_every_call_of_the_pipeline(repo):
+    made = pipeline.build(sample=SAMPLE, seed=1)
+
+    assert provenance_dask.plan(made.report).nodes == len(made.nodes)
+
+
 def test_the_first_run_computes_every_call(done):
-    first = rows_of(done[0].stdout)[0]
+    first = rows_of(done[0])[0]
     nodes = str(len(pipeline.build(sample=SAMPLE).nodes))
 
     assert (first["nodes"], first["hits"], first["tasks"]) == (nodes, "0", nodes)
@@ -80,14 +99,14 @@ def test_the_first_run_computes_every_call(done):
 
 
 def test_the_second_run_sends_nothing_to_the_scheduler(done):
-    again = rows_of(done[0].stdout)[1]
+    again = rows_of(done[0])[1]
 
     assert again["tasks"] == "0"
     assert again["hits"] == again["nodes"]
 
 
 def test_the_third_run_computes_the_cone_below_the_changed_setting_only(done):
-    third = rows_of(done[0].stdout)[2]
+    third = rows_of(done[0])[2]
     cone = changed_cone()
 
     assert {about.split()[0] for about in cone} == {"fit", "score", "summary", "report"}
@@ -96,7 +115,7 @@ def test_the_third_run_computes_the_cone_below_the_changed_setting_only(done):
 
 
 def test_the_seconds_saved_are_the_recorded_durations_of_what_was_not_computed(done, repo):
-    rows = rows_of(done[0].stdout)
+    rows = rows_of(done[0])
     first, changed = set_of("first"), set_of("changed")
 
     for row, reused in [(rows[1], first), (rows[2], first & changed)]:
@@ -121,11 +140,11 @@ def test_the_set_of_a_run_is_found_by_its_labels_and_holds_every_call(done, repo
     artifacts = set_of(label)
 
     assert len(artifacts) == len(pipeline.build(sample=SAMPLE).nodes)
-    assert artifacts.id in done[0].stdout
+    assert artifacts.id in done[0]
 
 
 def test_the_lineage_picture_is_an_svg_of_the_whole_pipeline(done):
-    printed = done[0].stdout.splitlines()[-1].split(maxsplit=1)
+    printed = done[0].splitlines()[-1].split(maxsplit=1)
     picture = ET.parse(printed[1]).getroot()
     boxes = [group for group in picture.iter("{http://www.w3.org/2000/svg}g") if group.get("class") == "node"]
 
@@ -140,13 +159,11 @@ def test_another_command_that_keeps_the_folder_computes_nothing(done, repo):
     assert [row["tasks"] for row in rows_of(again.stdout)] == ["0", "0", "0"]
 
 
-def test_a_folder_that_something_else_made_is_refused_and_left_alone(tmp_path):
+def test_a_folder_that_something_else_made_is_refused_and_left_alone(tmp_path, capsys):
     (tmp_path / "thesis.txt").write_text("years of work")
 
-    refused = run_command(tmp_path, "--home", str(tmp_path))
-
-    assert refused.returncode == 2
-    assert "was not made by this example" in refused.stderr
+    assert main(["--home", str(tmp_path)]) == 2
+    assert "was not made by this example" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -159,8 +176,8 @@ def test_a_folder_that_the_example_made_is_emptied_unless_it_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--sample", "0"], ["--sample", "1.5"], ["--workers", "0"]])
-def test_options_that_make_no_sense_are_refused(tmp_path, options):
-    refused = run_command(tmp_path, *options)
+def test_options_that_make_no_sense_are_refused(capsys, options):
+    with pytest.raises(SystemExit, match="2"):
+        main(options)
 
-    assert refused.returncode == 2
-    assert "must be" in refused.stderr
+    assert "must be" in capsys.readouterr().err
