@@ -67,11 +67,16 @@ def _preview_container(value: object, depth: int, budget: _Budget) -> JSON:
             if len(shown) >= _ITEM_LIMIT or budget.left <= 0:
                 shown["…"] = f"{len(value)} items"
                 break
-            shown[_cut(key if type(key) is str else _describe(key))] = _preview(item, depth + 1, budget)
+            shown[_preview_key(key)] = _preview(item, depth + 1, budget)
         return shown
     assert isinstance(value, list | tuple)  # noqa: S101  narrows for the type checker
     items = [_preview(item, depth + 1, budget) for item in value[: min(_ITEM_LIMIT, max(budget.left, 0))]]
     return items if len(items) == len(value) else [*items, f"… {len(value)} items"]
+
+
+def _preview_key(key: object) -> str:
+    shown = _preview_scalar(key) if type(key) in _SCALARS else _describe(key)
+    return shown if isinstance(shown, str) else repr(shown)
 
 
 def _describe(value: object) -> str:
