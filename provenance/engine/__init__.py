@@ -16,7 +16,7 @@ from provenance.engine.options import Options
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, spec_of
 from provenance.hashing import digest_of, fingerprint
-from provenance.repos.capture import is_capturing, note_ids, note_use
+from provenance.repos.capture import is_capturing, note_ids, note_later, note_use
 from provenance.state import default_repo, known_repos, resolve_repo, settings
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "member_id",
     "member_recipe",
     "note_ids",
+    "note_later",
     "note_use",
     "plain_value",
     "provenance_wrapper",

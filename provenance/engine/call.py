@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from provenance import state
+from provenance.artifacts.ids import is_proxy
 from provenance.engine import key
 from provenance.engine.frames import Frame, current_frame
 from provenance.engine.inputs import Inputs, resolve_inputs
 from provenance.engine.mutation import refuse_mutated
 from provenance.engine.spec import FunctionSpec
-from provenance.types import ArtifactId, ArtifactRecord, Kargs, RecipeKey, Repo
+from provenance.errors import InvalidInputsError
+from provenance.types import ArtifactId, ArtifactRecord, CarriesArtifact, Kargs, RecipeKey, Repo
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recip
     outer = current_frame()
     started = perf_counter()
     inputs = resolve_inputs(spec, kargs, varargs, outer.carried if outer is not None else None)
-    if settings.check_mutations and inputs.carriers:
-        refuse_mutated(spec, inputs.carriers)
+    if inputs.carriers:
+        _refuse_unknown(spec, inputs.carriers)
+        if settings.check_mutations:
+            refuse_mutated(spec, inputs.carriers)
     return Call(
         spec,
         repo,
@@ -84,6 +88,17 @@ def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recip
         outer,
         recipe,
     )
+
+
+def _refuse_unknown(spec: FunctionSpec, carriers: list[tuple[str, CarriesArtifact]]) -> None:
+    """Refuse stand-ins that have no value yet, such as lazy artifacts."""
+    for path, carrier in carriers:
+        if not is_proxy(carrier):
+            msg = (
+                f"{path} given to {spec.label} is {carrier!r}, whose value is not known yet: "
+                "compute it first, or call the lazy form of the function"
+            )
+            raise InvalidInputsError(msg)
 
 
 def look_up(call: Call) -> ArtifactRecord | None:

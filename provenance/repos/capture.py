@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -15,7 +16,19 @@ from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.sets import ArtifactSet
 from provenance.types import ArtifactId, ArtifactRecord
 
-_captures: ContextVar[tuple[set[ArtifactId], ...]] = ContextVar("provenance_captures", default=())
+
+@dataclass(frozen=True, slots=True)
+class _Capture:
+    """What a running capture counts: ids, and what will tell more of them when the block ends."""
+
+    used: set[ArtifactId] = field(default_factory=set)
+    later: list[Callable[[], Iterable[ArtifactId]]] = field(default_factory=list)
+
+    def ids(self) -> frozenset[ArtifactId]:
+        return frozenset(self.used.union(*(find() for find in self.later)))
+
+
+_captures: ContextVar[tuple[_Capture, ...]] = ContextVar("provenance_captures", default=())
 
 
 class CapturedSet(list[ArtifactSet]):
@@ -29,15 +42,22 @@ class CapturedSet(list[ArtifactSet]):
 
 def note_use(artifact: Artifact) -> None:
     """Count an artifact as used by every capture around the running code."""
-    for captured in _captures.get():
+    for capture in _captures.get():
         if artifact.is_stored:
-            captured.add(artifact.id)
+            capture.used.add(artifact.id)
 
 
 def note_ids(artifact_ids: Iterable[ArtifactId]) -> None:
     """Count stored artifacts as used by every capture around the running code."""
-    for captured in _captures.get():
-        captured.update(artifact_ids)
+    ids = frozenset(artifact_ids)
+    for capture in _captures.get():
+        capture.used.update(ids)
+
+
+def note_later(find: Callable[[], Iterable[ArtifactId]]) -> None:
+    """Count as used what `find` returns when the block ends: for work that is only handed out here."""
+    for capture in _captures.get():
+        capture.later.append(find)
 
 
 def is_capturing() -> bool:
@@ -77,14 +97,14 @@ def capture_set(
     """
     normalized = normalize_labels(labels)
     initial = frozenset() if initial_set is None else ArtifactSet(initial_set).artifact_ids
-    used: set[ArtifactId] = set()
+    capture = _Capture()
     result = CapturedSet()
-    token = _captures.set((*_captures.get(), used))
+    token = _captures.set((*_captures.get(), capture))
     try:
         yield result
     finally:
         _captures.reset(token)
-    result.append(ArtifactSet(initial | with_parts(frozenset(used)), normalized).put())
+    result.append(ArtifactSet(initial | with_parts(capture.ids()), normalized).put())
 
 
 def provenance_set(
