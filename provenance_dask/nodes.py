@@ -18,7 +18,7 @@ from provenance_dask import _compat
 from provenance_dask.graph import Graph, build_graph, stored_graph
 from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import resolve
-from provenance_dask.running import compute_steps, persist
+from provenance_dask.running import compute_steps, persist, stored_ids
 from provenance_dask.shipping import surroundings
 from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step
 
@@ -147,6 +147,7 @@ class LazyArtifact:
             resolution = resolve([self.step])
             hit = resolution.hits.get(self.step)
             graph = build_graph(resolution, where) if hit is None else stored_graph(self.step, hit)
+            engine.note_later(lambda: stored_ids([self.step]))
             self._given = graph, graph.keys[self.step]
             self._given_until = monotonic() + _SECONDS_REMEMBERED
         return self._given

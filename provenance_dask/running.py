@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from provenance import engine
+from provenance.types import ArtifactId
 from provenance_dask import _compat
 from provenance_dask.graph import build_graph
 from provenance_dask.planning import Plan, plan_steps
@@ -173,6 +174,11 @@ def note_used(steps: Iterable[Step]) -> None:
     engine.note_ids(artifact.id for artifact in used.values())
     if frame is not None:
         frame.calls.extend(used.values())
+
+
+def stored_ids(steps: Iterable[Step]) -> list[ArtifactId]:
+    """Ids of the stored results of steps and of all above them."""
+    return [artifact.id for artifact in identify(steps).values()]
 
 
 def _compute_leaves(

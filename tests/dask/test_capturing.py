@@ -84,3 +84,25 @@ def test_mixtures_are_captured(repo, log):
     with p.capture_set() as captured:
         pd.compute(add(source(1, log=log), log=log), dask.delayed(lambda: 1)(), scheduler="sync")
     assert names(captured[0]) == ["add", "source"]
+
+
+@pytest.mark.parametrize("run", ["cold", "warm"])
+def test_dasks_own_ways_are_captured(repo, log, run):
+    import dask
+
+    if run == "warm":
+        add(source(1, log=log), log=log).compute(scheduler="sync")
+    with p.capture_set() as outer, p.capture_set() as captured:
+        dask.compute(add(source(1, log=log), log=log), scheduler="sync")
+    assert names(captured[0]) == ["add", "source"]
+    assert outer[0] == captured[0]
+
+
+def test_after_an_input_was_deleted_it_is_computed_and_captured_again(repo, executions, log):
+    add(source(1, log=log), log=log).compute(scheduler="sync")
+    repo.delete(source(1).artifact_id)
+    executions.take()
+    with p.capture_set() as captured:
+        add(source(1, log=log), log=log).compute(scheduler="sync")
+    assert names(captured[0]) == ["add", "source"]
+    assert executions.take() == ["source"]

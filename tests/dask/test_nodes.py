@@ -225,3 +225,8 @@ def test_nodes_pickle(repo, log):
     restored = pickle.loads(pickle.dumps(node))
     assert restored.key == node.key
     assert restored.compute(scheduler="sync") == 3
+
+
+def test_an_eager_function_refuses_a_node(repo):
+    with pytest.raises(InvalidInputsError, match=r"kargs\['a'\].*<LazyArtifact source.*compute it first"):
+        eager_add([source(1)])
