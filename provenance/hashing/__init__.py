@@ -12,12 +12,12 @@ from blake3 import blake3
 
 from provenance.hashing import bulk, grammar
 from provenance.hashing.digest import hexdigest_of
-from provenance.hashing.encode import encode
 from provenance.hashing.files import hash_file
 from provenance.hashing.naming import type_name
 from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
 from provenance.hashing.registry import register_encoder
 from provenance.hashing.representation import value_repr
+from provenance.hashing.walk import encode
 from provenance.types import CarriesArtifact, Fingerprint
 
 __all__ = [

@@ -34,13 +34,13 @@ class Frame:
         Whether the order of the children depends on the process.
     met
         How many stand-ins had been met when the frame was entered.
-    outer_references
-        What to restore when a circle of definitions is left.
+    outer_active, outer_references
+        What to restore when a circle of definitions is left; the latter is None for any other container.
     """
 
     __slots__ = (
-        *("at", "described", "encoded", "finish", "met", "outer_references", "pending", "pieces", "step"),
-        *("unordered", "value"),
+        *("at", "described", "encoded", "finish", "met", "outer_active", "outer_references", "pending"),
+        *("pieces", "step", "unordered", "value"),
     )
 
     def __init__(
@@ -62,6 +62,7 @@ class Frame:
         self.pieces: Callable[[], list[bytes]] = list
         self.at: object = None
         self.met = 0
+        self.outer_active: set[int] = set()
         self.outer_references: dict[int, int] | None = None
 
 

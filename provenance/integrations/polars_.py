@@ -9,6 +9,13 @@ import polars as pl
 
 from provenance.hashing import Array, Parts, Undetermined, register_encoder
 
+try:
+    import numpy as np  # noqa: F401  polars panics where it is asked for an array and there is no numpy
+except ImportError:
+    _HAS_NUMPY = False
+else:
+    _HAS_NUMPY = True
+
 _INTEGERS: dict[Any, str] = {pl.Int8: "b", pl.Int16: "h", pl.Int32: "i", pl.Int64: "q"}
 _CODES = _INTEGERS | {pl.UInt8: "B", pl.UInt16: "H", pl.UInt32: "I", pl.UInt64: "Q", pl.Float32: "f", pl.Float64: "d"}
 
@@ -49,10 +56,7 @@ def _text(series: pl.Series) -> tuple[object, ...]:
 
 
 def _buffer(series: pl.Series, code: str) -> Any:
-    try:
-        return series.to_numpy(allow_copy=True)
-    except ImportError:
-        return array(code, series.to_list())
+    return series.to_numpy() if _HAS_NUMPY else array(code, series.to_list())
 
 
 def _lazy(_: object) -> Parts:

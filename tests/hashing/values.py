@@ -60,7 +60,9 @@ def with_stand_ins(value: Any, chance: random.Random, share: float = 0.3) -> Any
         case list():
             return [with_stand_ins(child, chance, share) for child in value]
         case dict():
-            return {with_stand_ins(key, chance, share): with_stand_ins(child, chance, share) for key, child in value.items()}
+            return {
+                with_stand_ins(key, chance, share): with_stand_ins(child, chance, share) for key, child in value.items()
+            }
         case set() | frozenset():
             return type(value)(with_stand_ins(child, chance, share) for child in value)
     return value

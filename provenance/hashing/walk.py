@@ -50,7 +50,10 @@ class Walk:
     stand-ins they count as.
     """
 
-    __slots__ = ("_active", "_carried", "_carriers", "_known", "_path", "_stack", "references", "relations")
+    __slots__ = (
+        *("_active", "_carried", "_carriers", "_defining", "_known", "_path", "_stack"),
+        *("references", "relations"),
+    )
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Walk:
         self._carried = carried or None
         self._stack: list[Frame] = []
         self._active: set[int] = set()
+        self._defining: set[int] = set()
         self._known: dict[int, tuple[object, bytes]] = {}
 
     # --- the loop
@@ -95,22 +99,32 @@ class Walk:
                 frame.encoded.append(encoding)
 
     def _enter(self, frame: Frame) -> None:
-        identity = id(frame.value)
-        if identity in self._active:
-            raise self._error(frame.value, "it contains itself", "Pass a value without a circle of references.")
+        if frame.outer_references is not None:
+            # A container may be met again inside of a definition, where what closes the circle is a reference.
+            self._check_circle(frame, self._defining)
+            frame.outer_active, self._active = self._active, set()
+        else:
+            self._check_circle(frame, self._active)
         if len(self._stack) >= _MOST_LEVELS:
             raise self._error(frame.value, f"it lies {_MOST_LEVELS:,} levels deep", "Pass a flatter value.")
-        self._active.add(identity)
         self._stack.append(frame)
         if self._carriers is not None:
             frame.met = len(self._carriers)
 
+    def _check_circle(self, frame: Frame, open_values: set[int]) -> None:
+        identity = id(frame.value)
+        if identity in open_values:
+            raise self._error(frame.value, "it contains itself", "Pass a value without a circle of references.")
+        open_values.add(identity)
+
     def _leave(self, frame: Frame) -> bytes:
         encoding = conclude(frame.finish(frame))
         self._stack.pop()
-        self._active.discard(id(frame.value))
         if frame.outer_references is not None:
-            self.references = frame.outer_references
+            self.references, self._active = frame.outer_references, frame.outer_active
+            self._defining.discard(id(frame.value))
+        else:
+            self._active.discard(id(frame.value))
         if self._carriers is None or len(self._carriers) == frame.met:
             self._remember(frame.value, encoding)
         elif frame.unordered:
