@@ -19,6 +19,8 @@ def _open_page(namespace: dict[str, Any]) -> None:
     namespace["_page"] = (folder, os.getcwd(), state.settings())
     namespace["__name__"] = "__main__"  # its functions are those of a notebook
     state.install(state.Settings())
+    for variable in ("PROVENANCE_CONFIG", "PROVENANCE_HOME"):
+        os.environ.pop(variable, None)
     os.chdir(folder)
 
 

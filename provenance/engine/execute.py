@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable
 from time import perf_counter
 from typing import Any, cast
@@ -15,9 +16,11 @@ from provenance.engine.frames import Frame, entered
 from provenance.engine.mutation import refuse_impure
 from provenance.engine.record import Computed, record_result
 from provenance.engine.spec import FunctionSpec
-from provenance.errors import BlobCorruptError, BlobNotFoundError, ImpureFunctionError
+from provenance.errors import BlobCorruptError, BlobNotFoundError, ImpureFunctionError, StorageError
 from provenance.repos.capture import note_use
 from provenance.types import ArtifactRecord, Kargs, RecipeKey
+
+logger = logging.getLogger("provenance")
 
 
 def run(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
@@ -93,16 +96,22 @@ def _finish(body: _Body, value: object) -> object:
     computed = Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls))
     result = record_result(call, computed)
     if is_proxy(result):
-        _note(call, cast("ArtifactProxy", result).artifact)
+        artifact = cast("ArtifactProxy", result).artifact
+        _note(call, artifact)
+        if call.outer is not None:
+            call.outer.computed.extend((*body.frame.computed, artifact))
     return result
 
 
 def _forget_nested(frame: Frame) -> None:
-    """Remove what nested calls stored under inputs that this body may have changed before calling them."""
+    """Remove what was computed under inputs that this body may have changed before it passed them on."""
     carried = {proxy.artifact_id for proxy in frame.carried.values()}
-    for artifact in frame.calls:
+    for artifact in frame.computed:
         if artifact.is_stored and carried.intersection(artifact.input_artifact_ids):
-            cast("Any", artifact.repo).delete(artifact.id)
+            try:
+                cast("Any", artifact.repo).delete(artifact.id)
+            except StorageError as error:
+                logger.warning("artifact %s may hold a wrong value and could not be removed: %s", artifact.id, error)
 
 
 def _deliver_hit(call: Call, record: ArtifactRecord) -> object:

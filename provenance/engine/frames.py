@@ -19,10 +19,13 @@ class Frame:
         Proxies by the ``id()`` of the plain value the body got for each.
     calls : list of Artifact
         Results of the decorated functions the body called, in order.
+    computed : list of Artifact
+        What was computed for the first time under this body, at any depth.
     """
 
     carried: dict[int, ArtifactProxy] = field(default_factory=dict)
     calls: list[Artifact] = field(default_factory=list)
+    computed: list[Artifact] = field(default_factory=list)
 
     def plain(self, proxy: ArtifactProxy) -> object:
         """The value of a proxy, remembered as that proxy's; the proxy keeps the value alive."""

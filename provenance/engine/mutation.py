@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from provenance.artifacts.proxy import ArtifactProxy, plain_value
 from provenance.engine.inputs import Digests, resolve_inputs
@@ -26,12 +26,16 @@ def refuse_mutated(spec: FunctionSpec, carriers: list[tuple[str, CarriesArtifact
         Names the argument and the artifact.
     """
     for path, carrier in carriers:
-        if isinstance(carrier, ArtifactProxy) and carrier.is_loaded and _is_changed(carrier):
+        if _is_loaded_and_changed(carrier):
             msg = (
                 f"the value of {path} given to {spec.label} was changed after it came from artifact "
-                f"{carrier.artifact_id}; change a copy instead (copy.deepcopy of a proxy gives a plain one)"
+                f"{cast('ArtifactProxy', carrier).artifact_id}; change a copy instead (copy.deepcopy of a proxy gives a plain one)"
             )
             raise MutatedArtifactValueError(msg)
+
+
+def _is_loaded_and_changed(carrier: CarriesArtifact) -> bool:
+    return isinstance(carrier, ArtifactProxy) and carrier.is_loaded and _is_changed(carrier)
 
 
 def _is_changed(proxy: ArtifactProxy) -> bool:
@@ -75,14 +79,19 @@ def refuse_impure(call: Call, kargs: Kargs, varargs: tuple[object, ...]) -> None
     except HashingError as error:
         raise ImpureFunctionError(_impure(call, [str(error)])) from error
     changed = [path for path in _differing(call.inputs.raw, after) if not _only_reloaded(call, path)]
+    if call.spec.options.pass_proxies:
+        changed += [path for path, carrier in call.inputs.carriers if _is_loaded_and_changed(carrier)]
     if changed:
         raise ImpureFunctionError(_impure(call, changed))
 
 
 def _impure(call: Call, changed: list[str]) -> str:
+    hint = (
+        " (or the value of a proxy was changed before: set_check_mutations(True) tells)" if call.inputs.carriers else ""
+    )
     return (
-        f"{call.spec.label} changed its inputs: {', '.join(changed)}. A result cannot be keyed by inputs that change: "
-        "work on copies, or exclude the parameter with ignore= or remove="
+        f"{call.spec.label} changed its inputs: {', '.join(changed)}{hint}. A result cannot be keyed by inputs that "
+        "change: work on copies, or exclude the parameter with ignore= or remove="
     )
 
 

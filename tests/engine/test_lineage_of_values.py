@@ -207,6 +207,55 @@ def test_a_function_that_changes_its_inputs_is_refused_by_name(calls):
         grow(source(2), 2, {"k": []})
 
 
+def test_a_function_that_gets_proxies_must_not_change_their_values_either():
+    @p.provenance(pass_proxies=True)
+    def grow(xs, parts):
+        parts[0].append(5)
+        return sum(xs)
+
+    with pytest.raises(p.ImpureFunctionError, match=r"kargs\['parts'\]\[0\]"):
+        grow(source(3), [source(4)])
+
+
+def test_only_what_an_impure_body_computed_is_removed(repo):
+    @p.provenance()
+    def total(xs):
+        return sum(xs)
+
+    @p.provenance()
+    def deep(xs):
+        return total(xs) + 1
+
+    @p.provenance()
+    def bad(xs, n):
+        total(xs)
+        xs.append(n)
+        return deep(xs)
+
+    good = total(source(3))
+    with pytest.raises(p.ImpureFunctionError):
+        bad(source(3), 5)
+    assert good.artifact.id in repo
+    assert deep([0, 1, 2]) == 4
+
+
+def test_an_impure_body_is_named_also_where_nothing_may_be_deleted(caplog):
+    from provenance.repos.memory import MemoryRepo
+
+    @p.provenance()
+    def total(xs):
+        return sum(xs)
+
+    @p.provenance()
+    def bad(xs):
+        xs.append(9)
+        return total(xs)
+
+    with p.using_repo(MemoryRepo(name="kept", delete=False)), pytest.raises(p.ImpureFunctionError):
+        bad(source(3))
+    assert "may hold a wrong value" in caplog.text
+
+
 def test_changing_ignored_and_removed_inputs_is_allowed():
     log = []
 
