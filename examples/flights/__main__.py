@@ -52,7 +52,7 @@ def _cluster(workers: int) -> Iterator[Client]:
     """A cluster of processes with one thread each, and a count of the tasks its scheduler sees."""
     with (
         LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few types
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):

@@ -77,6 +77,12 @@ def report_of(label):
     return report.value
 
 
+def months_behind(result, function):
+    """The months that calls of `function` behind a result were about."""
+    calls = (artifact for artifact in p.dependencies(result) if artifact.name == function)
+    return {artifact.inputs["kargs"]["month"] for artifact in calls}
+
+
 def changed_cone():
     """The calls whose recipe differs once the setting is changed, and everything below the changed calls."""
     base = pipeline.build(sample=SAMPLE)
@@ -141,6 +147,28 @@ def test_the_set_of_a_run_is_found_by_its_labels_and_holds_every_call(done, repo
 
     assert len(artifacts) == len(pipeline.build(sample=SAMPLE).nodes)
     assert artifacts.id in done[0]
+
+
+def test_no_model_has_seen_the_month_it_is_scored_on(repo):
+    scores = [artifact for artifact in map(p.load_artifact, set_of("first")) if artifact.name == "score"]
+
+    assert len(scores) == len(pipeline.SETTINGS) * len(pipeline.TEST_MONTHS)
+    for score in scores:
+        month = score.inputs["kargs"]["month"]
+        first = month - pipeline.TRAINING_MONTHS - 1  # the rates of the first training month are from there
+        seen = months_behind(score.inputs["kargs"]["model"], "flights_of_month")
+        assert seen == set(range(max(first, 1), month))
+
+
+def test_the_rates_among_the_features_of_a_month_are_those_of_the_month_before(repo):
+    features = [artifact for artifact in map(p.load_artifact, set_of("first")) if artifact.name == "month_features"]
+
+    assert len(features) == 12
+    for artifact in features:
+        (month,) = months_behind(artifact.inputs["kargs"]["flights"], "flights_of_month")
+        rates = artifact.inputs["kargs"]["earlier_rates"]
+        before = set() if rates is None else months_behind(rates, "flights_of_month")
+        assert before == ({month - 1} if month > 1 else set())
 
 
 def test_the_lineage_picture_is_an_svg_of_the_whole_pipeline(done):
