@@ -216,7 +216,7 @@ class ChainedRepo(BaseRepo):
             if winner is not None and winner.value_id != draft.record.value_id:
                 repo.put(winner)
                 return
-            record = repo.save(self._for(repo, draft))
+            record = repo.save(self._for(repo, draft if winner is None else _dated(draft, winner.record)))
             winner = winner or Artifact(record, repo)
 
         _for_each(self._permitting("write"), store)
@@ -297,6 +297,11 @@ class ChainedRepo(BaseRepo):
     def close(self) -> None:
         """Close every member."""
         _for_each(self.repos, lambda repo: repo.close())
+
+
+def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
+    """The draft with the time that the first member's clock gave it, so that all members agree."""
+    return replace(draft, record=replace(draft.record, computed_at=stored.computed_at))
 
 
 def _for_each(repos: Iterable[BaseRepo], act: Callable[[BaseRepo], T]) -> list[T]:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+from sqlalchemy.exc import DBAPIError
+
 from provenance.errors import RepoUnavailableError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
@@ -196,12 +198,9 @@ class SqliteDatabase:
 
         try:
             upgrade_sqlite(lambda: self._connect("rw"))
-        except sqlite3.Error as exc:
-            raise unavailable(self._path, exc) from exc
+        except DBAPIError as exc:
+            raise unavailable(self._path, exc.orig or exc) from exc
 
     def close(self) -> None:
         """Close the connections of all threads; they are opened again when needed."""
-        self._local = threading.local()
-        for connection in list(self._connections):
-            self._connections.discard(connection)
-            connection.close()
+        self._local = threading.local()  # what the old one held for each thread is closed with it

@@ -20,8 +20,8 @@ _REMEDIES = {
 _PRIMARY = 0xFF
 
 
-def unavailable(path: Path, cause: sqlite3.Error) -> RepoUnavailableError:
+def unavailable(path: Path, cause: BaseException) -> RepoUnavailableError:
     """The error for an operation that the database at `path` refused."""
-    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY  # the driver's own errors have none
+    code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY  # errors of the driver itself have none
     remedy = _REMEDIES.get(code, "check the file, then run again")
     return RepoUnavailableError(f"the database {path} cannot be used: {type(cause).__name__}: {cause}; {remedy}")

@@ -1,0 +1,19 @@
+"""What every repo promises, as a test class to subclass.
+
+A subclass gives `make_repo`::
+
+    class TestMyRepo(RepoContract):
+        def make_repo(self, place, **options):
+            return MyRepo(place / "repo", MyStore(place / "blobs"), **options)
+"""
+
+from __future__ import annotations
+
+from provenance.testing.repo_changes import ChangeContract
+from provenance.testing.repo_lookups import LookupContract
+from provenance.testing.repo_records import RecordContract
+from provenance.testing.repo_sets import SetContract
+
+
+class RepoContract(RecordContract, LookupContract, ChangeContract, SetContract):
+    """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""
