@@ -90,14 +90,14 @@ def _mentioned(definition: object) -> Iterator[object]:
             stack.pop()
 
 
-def _mentions_of(definition: object) -> Iterator[object]:
+def _mentions_of(definition: Any) -> Iterator[object]:
     if type(definition) is types.FunctionType:
         yield from definition.__defaults__ or ()
         yield from (definition.__kwdefaults__ or {}).values()
         yield from _closure(definition).values()
         yield from _globals_of(definition).values()
         yield from _own_attributes(definition).values()
-    elif isinstance(definition, type):
+    else:
         yield from definition.__bases__
         yield from _members(definition).values()
 
@@ -183,9 +183,9 @@ def _class(obj: Any) -> Description:
     return Parts("global", (name,)) if name is not None else Definitions(obj)
 
 
-def definition(obj: object) -> Description:
+def definition(obj: Any) -> Description:
     """Describe one function or class by its code."""
-    if isinstance(obj, types.FunctionType):
+    if type(obj) is types.FunctionType:
         parts = (
             obj.__code__,
             obj.__defaults__,
@@ -195,9 +195,7 @@ def definition(obj: object) -> Description:
             Attributes(_own_attributes(obj)),
         )
         return Parts("function", parts, ("", ".__defaults__", ".__kwdefaults__"))
-    if isinstance(obj, type):
-        return Parts("class", (obj.__qualname__, obj.__bases__, Attributes(_members(obj))))
-    raise TypeError(f"{type(obj).__name__} is no definition")
+    return Parts("class", (obj.__qualname__, obj.__bases__, Attributes(_members(obj))))
 
 
 def _code(obj: Any) -> Description:

@@ -138,8 +138,6 @@ def _under(data: np.ndarray[Any, Any], mask: np.ndarray[Any, Any]) -> tuple[obje
 
 
 def _scalar(obj: np.generic) -> Parts | Array:
-    if type(obj) is np.object_:
-        raise Undetermined("an object scalar is not a value")
     described = array("numpy.scalar", np.asarray(obj).view(np.ndarray))
     return described if type(obj).__module__ == "numpy" else Parts("subclass", (type_name(type(obj)), described))
 

@@ -81,10 +81,10 @@ def _arrow_text(array: Any) -> _Text:
     nulls = None
     if chunks.null_count:
         nulls, chunks = chunks.is_null().to_numpy(), chunks.fill_null("")
+    if not len(chunks):
+        return nulls, np.zeros(0, np.int64), memoryview(b"")
     texts = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
     _, offsets, data = (texts if texts.type == pa.large_string() else texts.cast(pa.large_string())).buffers()
-    if data is None:
-        return nulls, np.zeros(len(texts), np.int64), memoryview(b"")
     places = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     return nulls, np.diff(places), memoryview(data)[places[0] : places[-1]]
 

@@ -47,6 +47,15 @@ class TestByName:
         assert hash_value(importable) == hash_value(importable.__wrapped__)
         assert hash_value(cached) != hash_value(importable)
 
+    def test_a_name_that_leads_in_a_circle_is_no_name(self, monkeypatch):
+        import tests.hashing.examples as module
+
+        original = atoms
+        impostor = defined("def atoms(): return 1", "atoms")
+        impostor.__wrapped__ = impostor
+        monkeypatch.setattr(module, "atoms", impostor)
+        assert b"examples:atoms" not in fingerprint(original).encoding
+
     def test_methods_are_function_and_object(self):
         assert hash_value(Plain(x=1).method) == hash_value(Plain(x=1).method) != hash_value(Plain(x=2).method)
         assert hash_value("a".upper) != hash_value("b".upper)

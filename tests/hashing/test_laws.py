@@ -14,7 +14,7 @@ from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_value
 from tests.hashing.standing_in import stand_in
 from tests.hashing.values import TEXT, VALUES, count_of_stand_ins, made_anew, with_stand_ins
 
-BRIEFLY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+BRIEFLY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 CHANCE = st.randoms(use_true_random=False)
 
 
@@ -77,6 +77,11 @@ class TestSpecification:
     def test_rows_with_equal_keys_of_other_types(self):
         rows = [{1: "x", 2: "y"}, {1.0: "x", 2.0: "y"}, {True: "x", 2: "y"}, {"1": "x", "2": "y"}] * 70
         assert encoded(rows) == specified(rows)
+
+    def test_more_kinds_of_rows_than_are_remembered(self):
+        rows = [{f"a{i}": i, f"b{i}": i} for i in range(bulk._MOST_SHAPES + 50)] * 2
+        assert encoded(rows) == specified(rows)
+        assert len(bulk._shapes) <= bulk._MOST_SHAPES
 
     def test_rows_with_64_strings(self):
         wide = {f"k{i}": "v" for i in range(64)}

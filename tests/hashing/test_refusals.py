@@ -62,11 +62,11 @@ UNHASHABLE = {
     "count": itertools.count,
     "text stream": io.StringIO,
     "bytes stream": io.BytesIO,
-    "temporary file": lambda: tempfile.TemporaryFile(),  # noqa: SIM115  refused before it matters
+    "temporary file": tempfile.TemporaryFile,
     "weak reference": lambda: weakref.ref(Plain),
     "weak set": weakref.WeakSet,
     "weak dict": weakref.WeakValueDictionary,
-    "dict view": lambda: {}.keys(),
+    "dict view": {}.keys,
     "context variable": lambda: contextvars.ContextVar("x"),
     "connection": lambda: sqlite3.connect(":memory:"),
     "plain object": object,
