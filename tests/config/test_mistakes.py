@@ -121,27 +121,11 @@ MISTAKES = {
         stores(a={"type": "chained", "stores": ["b", "c"]}, b={"type": "memory"}),
         "blobstores.a.stores[1]: 'c' is not a blobstore (valid: ",
     ),
-    "chain of itself": (
-        stores(a={"type": "chained", "stores": ["a"]}),
-        "blobstores.a.stores[0]: blobstores hold each other in a circle: a → a",
-    ),
-    "circle of chains": (
-        repos(a={"type": "chained", "repos": ["m", "b"]}, b={"type": "chained", "repos": ["a"]}, m={"type": "memory"}),
-        "artifact_repos.b.repos[0]: repos hold each other in a circle: a → b → a",
-    ),
     "missing prototype": (
         stores(a={"prototype": "bse"}, base={"type": "memory"}),
         "blobstores.a.prototype: 'bse' is not a blobstore; did you mean 'base'? (valid: a, base)",
     ),
     "prototype that is no name": (stores(a={"prototype": 3}), "blobstores.a.prototype: expected a text, got 3"),
-    "prototype of itself": (
-        stores(a={"prototype": "a"}),
-        "blobstores.a.prototype: prototypes form a circle: a → a",
-    ),
-    "circle of prototypes": (
-        stores(a={"prototype": "b"}, b={"prototype": "c"}, c={"prototype": "a"}),
-        "blobstores.c.prototype: prototypes form a circle: a → b → c → a",
-    ),
     "inherited option that does not fit": (
         stores(a={"prototype": "b", "type": "memory"}, b={"type": "disk", "cachedir": "/x"}),
         "blobstores.a.cachedir (from its prototype): 'cachedir' is not an option of a blobstore of type memory",
@@ -177,12 +161,40 @@ MISTAKES = {
 }
 
 
+CIRCLES = {
+    "chain of itself": (
+        stores(a={"type": "chained", "stores": ["a"]}),
+        "blobstores.a.stores[0]: blobstores hold each other in a circle: a → a",
+    ),
+    "circle of chains": (
+        repos(a={"type": "chained", "repos": ["m", "b"]}, b={"type": "chained", "repos": ["a"]}, m={"type": "memory"}),
+        "artifact_repos.b.repos[0]: repos hold each other in a circle: a → b → a",
+    ),
+    "prototype of itself": (
+        stores(a={"prototype": "a"}),
+        "blobstores.a.prototype: prototypes form a circle: a → a",
+    ),
+    "circle of prototypes": (
+        stores(a={"prototype": "b"}, b={"prototype": "c"}, c={"prototype": "a"}),
+        "blobstores.c.prototype: prototypes form a circle: a → b → c → a",
+    ),
+}
+
+
 @pytest.mark.parametrize("case", MISTAKES)
 def test_every_mistake_is_told(case):
     config, message = MISTAKES[case]
     with pytest.raises(p.ConfigError) as raised:
         p.from_config(config)
     assert str(raised.value).startswith(message)
+
+
+@pytest.mark.parametrize("case", CIRCLES)
+def test_every_circle_is_shown_once_around(case):
+    config, message = CIRCLES[case]
+    with pytest.raises(p.ConfigError) as raised:
+        p.from_config(config)
+    assert str(raised.value) == message
 
 
 def test_messages_do_not_show_secrets(monkeypatch):
