@@ -175,6 +175,7 @@ class TestTorch:
             "generator": torch.Generator().manual_seed(3),
         }
 
+    @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support")
     def test_copies_and_pickles_hash_alike(self):
         torch = pytest.importorskip("torch")
         for name, value in self.values(torch).items():
