@@ -6,6 +6,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, ParamSpec, cast
 
@@ -19,13 +20,23 @@ from provenance_dask.graph import Graph, build_graph, stored_graph
 from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import resolve
 from provenance_dask.running import compute_steps, persist, stored_ids
-from provenance_dask.shipping import surroundings
+from provenance_dask.shipping import Surroundings, surroundings
 from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step
 
 P = ParamSpec("P")
 
 _SECONDS_REMEMBERED = 0.5
 """How long a graph that was given to Dask stands: Dask asks two or three times for each computation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A graph that was given to Dask, and until when it may be given again where the same holds."""
+
+    graph: Graph
+    key: str
+    where: Surroundings
+    until: float
 
 
 class LazyArtifact:
@@ -36,7 +47,7 @@ class LazyArtifact:
     take them as any other collection.
     """
 
-    __slots__ = ("__weakref__", "_given", "_given_until", "step")
+    __slots__ = ("__weakref__", "_given", "step")
     __provenance_node__ = True
     __iter__ = None
     __dask_optimize__ = None
@@ -44,8 +55,7 @@ class LazyArtifact:
 
     def __init__(self, step: Step) -> None:
         self.step = step
-        self._given: tuple[Graph, str] | None = None
-        self._given_until = 0.0
+        self._given: _Given | None = None
 
     @property
     def key(self) -> str:
@@ -128,7 +138,7 @@ class LazyArtifact:
 
     def __dask_keys__(self) -> list[str]:
         # Dask asks for the keys after the graph, and they have to fit.
-        return [self._given[1] if self._given is not None else self._graph()[1]]
+        return [self._given.key if self._given is not None else self._graph()[1]]
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "provenance_dask.LazyArtifact", self.step.token
@@ -140,17 +150,16 @@ class LazyArtifact:
         return _persisted, (self.step,)
 
     def _graph(self) -> tuple[Graph, str]:
-        now = monotonic()
-        if self._given is None or now > self._given_until:
-            where = surroundings()
+        where = surroundings()
+        given = self._given
+        if given is None or given.where is not where or monotonic() > given.until:
             connect_current(where)
             resolution = resolve([self.step])
             hit = resolution.hits.get(self.step)
             graph = build_graph(resolution, where) if hit is None else stored_graph(self.step, hit)
             engine.note_later(lambda: stored_ids([self.step]))
-            self._given = graph, graph.keys[self.step]
-            self._given_until = monotonic() + _SECONDS_REMEMBERED
-        return self._given
+            given = self._given = _Given(graph, graph.keys[self.step], where, monotonic() + _SECONDS_REMEMBERED)
+        return given.graph, given.key
 
 
 def _persisted(dsk: Mapping[str, Any], step: Step, *, rename: Mapping[str, str] | None = None) -> LazyArtifact:

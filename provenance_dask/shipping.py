@@ -101,7 +101,7 @@ class Surroundings:
 def _restore(
     digest: str, home: str, repo_name: str, config: Mapping[str, Any] | None, flags: tuple[bool, bool, bool]
 ) -> Surroundings:
-    if home == home_of_process():
+    if home == home_of_process() and digest in _live:
         return _live[digest]
     return Surroundings(digest, home, None, repo_name, config, *flags)
 

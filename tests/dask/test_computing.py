@@ -8,7 +8,7 @@ import pytest
 
 import provenance as p
 import provenance_dask as pd
-from provenance.errors import UnrecordedResultWarning
+from provenance.errors import RepoUnavailableError, UnrecordedResultWarning
 from provenance.repos.memory import MemoryRepo
 from tests.dask.pipeline import Pair, add, describe, fails, now, sign, source, split, total, tree
 
@@ -491,3 +491,50 @@ def test_numpy_values_come_back_as_proxies_of_arrays(repo):
 
     assert summed(ones(10)).compute(scheduler="threads") == 10
     assert describe  # imported for its side
+
+
+# ---- details that would be missed
+
+
+def test_a_graph_given_to_dask_is_not_given_where_another_repo_holds(repo, executions, log):
+    node = source(1, log=log)
+    assert dask.is_dask_collection(node)
+    with p.using_repo(MemoryRepo(name="other")) as other:
+        (result,) = dask.compute(node, scheduler="sync")
+    assert result.artifact.repo is other
+
+
+def test_looking_at_tasks_loads_nothing(repo, executions, log):
+    from tests.dask.pipeline import heavy, number_of
+
+    thing = heavy(1, log=log)
+    thing.compute(scheduler="sync")
+    executions.take()
+    graph = dict(number_of(heavy(1, log=log), log=log).__dask_graph__())
+    member = dict(split(source(1, log=log), log=log)["tenth"].__dask_graph__())
+    assert "number_of" in repr(graph)
+    assert "take_member" in repr(member)
+    assert {dask.base.tokenize(task) for task in graph.values()}.isdisjoint(
+        dask.base.tokenize(task) for task in member.values()
+    )
+    assert executions.take() == []
+
+
+def test_a_repo_that_takes_no_recipes_is_no_obstacle(log, caplog):
+    class NoRecipes(MemoryRepo):
+        def add_recipes(self, recipes):
+            raise RepoUnavailableError("locked")
+
+    with p.using_repo(NoRecipes(name="stubborn")):
+        total([sign(source(5, log=log), log=log)], log=log).compute(scheduler="sync")
+        assert total([sign(source(7, log=log), log=log)], log=log).compute(scheduler="sync") == 1
+    assert "1 recipe keys could not be recorded in repo 'stubborn': locked" in caplog.text
+
+
+def test_nothing_is_recorded_in_read_only_mode_not_even_recipes(repo, log):
+    total([sign(source(5, log=log), log=log)], log=log).compute(scheduler="sync")
+    sign(source(7, log=log), log=log).compute(scheduler="sync")
+    p.set_read_only(True)
+    node = total([sign(source(7, log=log), log=log)], log=log)
+    assert node.compute(scheduler="sync") == 1
+    assert not repo.find_recipes([node.step.recipe])
