@@ -29,7 +29,8 @@ def refuse_mutated(spec: FunctionSpec, carriers: list[tuple[str, CarriesArtifact
         if _is_loaded_and_changed(carrier):
             msg = (
                 f"the value of {path} given to {spec.label} was changed after it came from artifact "
-                f"{cast('ArtifactProxy', carrier).artifact_id}; change a copy instead (copy.deepcopy of a proxy gives a plain one)"
+                f"{cast('ArtifactProxy', carrier).artifact_id}; change a copy instead "
+                "(copy.deepcopy of a proxy gives a plain one)"
             )
             raise MutatedArtifactValueError(msg)
 
