@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ class Forked:
     def __init__(self, work: Callable[[], object]) -> None:
         self._process = os.fork()
         if self._process == 0:
+            signal.alarm(30)  # a process that waits for threads it has not must not outlive the test
             code = 1
             try:
                 work()
