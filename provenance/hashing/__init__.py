@@ -100,12 +100,12 @@ def hash_value(value: object) -> str:
     HashingError
         A part of the value has no deterministic encoding; the message names the path to it.
     """
-    if is_atom(value):
-        return hash_atom(value)
     if type(value) is dict:
         data = bulk.flat_mapping(value)
         if data is not None:
             return blake3(data).digest().hex()
+    if is_atom(value):
+        return hash_atom(value)
     return hexdigest_of(encode(value))
 
 

@@ -74,7 +74,9 @@ def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
 
 def flat_mapping(value: dict[object, object]) -> bytes | None:
     """C of a short dict from strings to atoms; None if it is something else."""
-    shape = _shape_of(value)
+    if len(value) >= grammar.PACK_MINIMUM:
+        return None
+    shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
     if shape is not None:
         values = shape[1](value)
         if covers_atoms(map(type, values)):

@@ -31,9 +31,8 @@ class Walker(Protocol):
     references: dict[int, int]
     relations: References
 
-    @property
-    def reports(self) -> bool:
-        """Whether stand-ins have to be visited one by one."""
+    def report(self, values: Sequence[object], names: Sequence[object]) -> None:
+        """Report the stand-ins among the items of the container that is being encoded."""
 
     @property
     def looks_inside(self) -> bool:
@@ -76,17 +75,27 @@ def _items_of(
         frame.pieces = lambda: [grammar.header(tag, count), *frame.encoded]
         return _items_by_blocks(frame, walk, values, names)
     frame.pieces = lambda: grammar.sequence(tag, frame.encoded)
-    writers = None if walk.reports or walk.touches(values) else _writers(kinds)
-    if writers is None:
-        return _items(frame, values, names)
-    frame.encoded.extend([writers[type(value)](value) for value in values])
-    return iter(())
+    writers = None if walk.touches(values) else _writers(kinds)
+    return _items(frame, values, names) if writers is None else _none_of(frame, walk, values, names, writers)
 
 
 def _writers(kinds: set[type]) -> dict[type, Callable[[Any], bytes]] | None:
     """How to write each kind when all are atoms or stand-ins; else None."""
     writers = {kind: bulk.atom if kind in grammar.ATOMS else getattr(kind, STAND_IN, None) for kind in kinds}
     return writers if all(writers.values()) else None  # type: ignore[return-value]
+
+
+def _none_of(
+    frame: Frame,
+    walk: Walker,
+    values: Sequence[object],
+    names: Sequence[object],
+    writers: dict[type, Callable[[Any], bytes]],
+) -> Iterator[object]:
+    """Encode all items at once when the frame is entered."""
+    frame.encoded.extend([writers[type(value)](value) for value in values])
+    walk.report(values, names)
+    yield from ()
 
 
 def _items(frame: Frame, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from provenance.errors import HashingError
@@ -188,10 +188,17 @@ class Walk:
 
     # --- what openers ask
 
-    @property
-    def reports(self) -> bool:
-        """Whether stand-ins have to be visited one by one."""
-        return self._carriers is not None
+    def report(self, values: Sequence[Any], names: Sequence[object]) -> None:
+        """Report the stand-ins among the items of the container that is being encoded."""
+        if self._carriers is None:
+            return
+        *outer, frame = self._stack
+        path = path_of(self._path, outer)
+        self._carriers.extend(
+            (path + frame.step(name), value)
+            for name, value in zip(names, values, strict=True)
+            if type(value) not in grammar.ATOMS
+        )
 
     @property
     def looks_inside(self) -> bool:

@@ -115,3 +115,21 @@ class TestCarried:
         carried = {id(None): stand_in(1), id(True): stand_in(2), id(False): stand_in(3)}
         fingerprint([None, True, [False]], carriers=carriers, carried=carried)
         assert carriers == []
+
+
+class TestMany:
+    def test_many_stand_ins_in_one_list_are_reported_by_their_places_each_time(self):
+        many = [stand_in(i) for i in range(100)] + [stand_in("x" * 5000)]
+        places = [f"[{i}]" for i in range(101)]
+        assert paths([many]) == [f"value[0]{place}" for place in places]
+        assert paths({"a": many, "b": (many,)}) == [f"value['a']{p}" for p in places] + [
+            f"value['b'][0]{p}" for p in places
+        ]
+
+    def test_many_stand_ins_by_name(self):
+        assert paths({f"k{i}": stand_in(str(i)) for i in range(70)}) == [
+            f"value['{key}']" for key in sorted(f"k{i}" for i in range(70))
+        ]
+
+    def test_strings_among_them_are_not_reported(self):
+        assert paths(["a"] * 50 + [stand_in("b")] * 50) == [f"value[{i}]" for i in range(50, 100)]
