@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
-from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
 from provenance.artifacts.labels import Labels, normalize_labels
-from provenance.artifacts.restore import reading_from
 from provenance.artifacts.sets import ArtifactSet
 from provenance.errors import (
     ArtifactNotFoundError,

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from itertools import count
 from time import monotonic
 
-from provenance.errors import BlobNotFoundError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
 from provenance.repos.rows import BlobCheck, Inserted
@@ -82,8 +81,7 @@ class MemoryRows:
         with self._lock:
             existing = self._artifacts.get(record.id)
             if existing is None:
-                if blobs.sweeps != self.sweeps:
-                    _require(_blobs(record), blobs)
+                self._restore(record, blobs)
                 stored = replace(
                     record,
                     edges=tuple(record.edges),
@@ -94,6 +92,11 @@ class MemoryRows:
             if record.recipe is not None:
                 self._recipes[record.recipe] = record.id
             return Inserted(stored, is_new=True) if existing is None else Inserted(existing, is_new=False)
+
+    def _restore(self, record: ArtifactRecord, blobs: BlobCheck) -> None:
+        if blobs.sweeps != self.sweeps:
+            for key in _blobs(record):
+                blobs.restore(key)
 
     def _link(self, record: ArtifactRecord, run: RunRecord | None) -> None:
         self._artifacts[record.id] = record
@@ -115,12 +118,15 @@ class MemoryRows:
                 del self._references[key]
                 self._unreferenced[key] = monotonic()
 
-    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+    def replace(
+        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
+    ) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already."""
         with self._lock:
             current = self._artifacts.get(old.id)
             if current is None or (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
-                return self.insert(new, run, BlobCheck(self.sweeps, bool)).record
+                return self.insert(new, run, blobs).record
+            self._restore(new, blobs)
             stored = replace(new, sequence=old.sequence, computed_at=new.computed_at or datetime.now(UTC))
             self._unlink(old)
             self._link(stored, run)
@@ -206,13 +212,6 @@ class MemoryRows:
 
     def close(self) -> None:
         """There is nothing to give back."""
-
-
-def _require(keys: Iterable[BlobKey], blobs: BlobCheck) -> None:
-    for key in keys:
-        if not blobs.is_there(key):
-            msg = f"blob {key} was deleted while an artifact that refers to it was being stored"
-            raise BlobNotFoundError(msg)
 
 
 def _blobs(record: ArtifactRecord) -> Iterable[BlobKey]:

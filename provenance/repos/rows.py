@@ -32,12 +32,12 @@ UNKNOWN_SWEEPS = -1
 class BlobCheck(NamedTuple):
     """How to make sure that the blobs of a row are there.
 
-    They were put when `sweeps` was the number of sweeps; if there were others since, `is_there` tells whether a blob
-    has survived them.
+    They were put when `sweeps` was the number of sweeps. If there were others since, `restore` puts a blob again that
+    did not survive them; it is called while no other caller can sweep.
     """
 
     sweeps: int
-    is_there: Callable[[BlobKey], bool]
+    restore: Callable[[BlobKey], None]
 
 
 class Rows(Protocol):
@@ -65,10 +65,12 @@ class Rows(Protocol):
         Raises
         ------
         BlobNotFoundError
-            A blob the row would refer to was removed between its being put and this call.
+            A blob the row would refer to is gone and cannot be restored.
         """
 
-    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+    def replace(
+        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
+    ) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already.
 
         Recipe keys of everything downstream are removed if the value is another one.

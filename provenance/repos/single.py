@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from provenance._util.payload import bytes_of
 from provenance.artifacts.artifact import Artifact
@@ -15,12 +16,13 @@ from provenance.repos.base import BaseRepo, Located
 from provenance.repos.cache import RecordCache
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
-from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Inserted, Rows
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
 from provenance.repos.transfer import copied_draft, stored_artifact
 from provenance.types import (
     JSON,
     ArtifactId,
     ArtifactRecord,
+    BlobKey,
     BlobRef,
     BlobStore,
     Draft,
@@ -34,7 +36,6 @@ from provenance.types import (
 
 INLINE_LIMIT = 16 << 10
 """Up to how many bytes a value, or the inputs of a call, are kept in the row instead of the blobstore."""
-_ATTEMPTS = 3
 
 
 class SingleRepo(BaseRepo):
@@ -116,6 +117,13 @@ class SingleRepo(BaseRepo):
             return False
         return self._is_there(record)
 
+    def _is_lost(self, record: ArtifactRecord) -> bool:
+        return self._store.permissions.read and not self._is_there(record)
+
+    def _is_missing(self, key: BlobKey) -> bool:
+        # What a store that may not be read contains cannot be told.
+        return self._store.permissions.read and key not in self._store
+
     def _is_there(self, record: ArtifactRecord) -> bool:
         if record.value_inline is not None:
             return True
@@ -160,38 +168,33 @@ class SingleRepo(BaseRepo):
             The blobstore or the database cannot take it; no row was written then.
         """
         self._require("write")
-        plain = with_plain_json(draft.record)
-        record, is_new = self._store_draft(replace(draft, record=plain))
-        if not is_new and not self._is_there(record):
-            record = self._rows.replace(record, self._with_bytes(replace(draft, record=plain)), draft.run)
+        draft = replace(draft, record=with_plain_json(draft.record))
+        is_given = draft.value is None and draft.record.value_blob is not None
+        blobs = BlobCheck(UNKNOWN_SWEEPS if is_given else self._rows.sweeps, partial(self._restore, draft))
+        with_bytes = self._with_bytes(draft)
+        record, is_new = self._rows.insert(with_bytes, draft.run, blobs)
+        if not is_new and self._is_lost(record):
+            record = self._rows.replace(record, with_bytes, draft.run, blobs)
             self._cache.drop((record.id,))
         self._cache.add((record,), self._cache.drops)
         return record
 
-    def _store_draft(self, draft: Draft) -> Inserted:
-        is_given = draft.value is None and draft.record.value_blob is not None
-        attempt = 1
-        while True:
-            sweeps = UNKNOWN_SWEEPS if is_given else self._rows.sweeps
-            record = self._with_bytes(draft)
-            try:
-                return self._rows.insert(record, draft.run, BlobCheck(sweeps, self._store.__contains__))
-            except BlobNotFoundError:
-                # Another process deleted the last artifact with these bytes just after they were found in the store.
-                if is_given or attempt == _ATTEMPTS:
-                    raise
-                attempt += 1
-
     def _with_bytes(self, draft: Draft) -> ArtifactRecord:
         """The record with its bytes stored in the blobstore, or small enough to be kept in the row."""
-        record = draft.record
+        changes: dict[str, Any] = {}
         if draft.value is not None:
-            inline, blob = self._kept(draft.value, draft.value_extension)
-            record = replace(record, value_inline=inline, value_blob=blob)
+            changes["value_inline"], changes["value_blob"] = self._kept(draft.value, draft.value_extension)
         if draft.inputs is not None:
-            inline, blob = self._kept(draft.inputs, "")
-            record = replace(record, inputs_inline=inline, inputs_blob=blob)
-        return record
+            changes["inputs_inline"], changes["inputs_blob"] = self._kept(draft.inputs, "")
+        return replace(draft.record, **changes) if changes else draft.record
+
+    def _restore(self, draft: Draft, key: BlobKey) -> None:
+        """Put a blob again that another process deleted just after it was put, or found in the store."""
+        if self._is_missing(key):
+            self._with_bytes(draft)
+            if self._is_missing(key):
+                msg = f"blob {key} of artifact {draft.record.id} is not in the store of repo {self._name!r}"
+                raise BlobNotFoundError(msg)
 
     def _kept(self, payload: Payload, extension: str) -> tuple[bytes | None, BlobRef | None]:
         size = payload.size
@@ -204,7 +207,7 @@ class SingleRepo(BaseRepo):
         self._require("write")
         given = stored_artifact(artifact)
         existing = self._rows.records((given.id,)).get(given.id)
-        if existing is not None and self._is_there(existing):
+        if existing is not None and not self._is_lost(existing):
             return Artifact(existing, self)
         source = given.repo
         if not isinstance(source, BaseRepo) or source is self:

@@ -14,15 +14,14 @@ import pytest
 from provenance._util.payload import Streamed
 from provenance.errors import (
     ArtifactNotFoundError,
+    BlobNotFoundError,
     InvalidIdError,
 )
 from provenance.hashing import fingerprint
 from provenance.repos.base import BaseRepo
 from provenance.testing.drafts import LARGE, NO_IDS, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repo_case import RepoCase
-from provenance.types import (
-    ArtifactRecord,
-)
+from provenance.types import ArtifactRecord, BlobKey, BlobRef
 
 
 class LookupContract(RepoCase):
@@ -139,6 +138,12 @@ class LookupContract(RepoCase):
         second = repo.save(replace(again, value=None))
         assert second.value_blob == first.value_blob
         assert repo.get_value(second.id) == LARGE
+
+    def test_a_value_that_should_lie_in_the_store_but_does_not_is_refused(self, repo: BaseRepo) -> None:
+        lost = BlobRef(BlobKey(an_id("lost") + ".x"), 5)
+        with pytest.raises(BlobNotFoundError, match=lost.key):
+            repo.save(replace(a_draft(1, 5, value_blob=lost), value=None))
+        assert an_id(1) not in repo
 
     # ---- recipe keys
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
-from provenance.errors import BlobNotFoundError, SchemaVersionError
+from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Inserted
 from provenance.repos.sql.database import Database, Transaction
@@ -130,33 +130,31 @@ class SqlRows:
         for ref in refs:
             transaction.execute(self._blob.refer, (ref.key, ref.size))
         self.sweeps = transaction.execute(self._blob.sweeps).fetchone()[0]
-        if self.sweeps == blobs.sweeps:
-            return
-        for ref in refs:
-            if not blobs.is_there(ref.key):
-                msg = f"blob {ref.key} was deleted while an artifact that refers to it was being stored"
-                raise BlobNotFoundError(msg)
+        if self.sweeps != blobs.sweeps:
+            for ref in refs:
+                blobs.restore(ref.key)
 
     def _note_unused(self, transaction: Transaction, record: ArtifactRecord) -> None:
         """Let the bytes of a call that came second be swept one day, if they differ from the first one's."""
         for ref in _blobs(record):
             transaction.execute(self._blob.note_unused, (ref.key, ref.size))
 
-    def replace(self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None) -> ArtifactRecord:
+    def replace(
+        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
+    ) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already."""
         row = parameters(new, self._dialect)
         with self._writing() as transaction:
             found = transaction.execute(self._read.record, (old.id,)).fetchone()
             if found is None:
-                return self._insert_again(transaction, row, new, run)
+                return self._insert_again(transaction, row, new, run, blobs)
             current = record_from(found, self._dialect)
             if (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
                 return current
             self._put_run(transaction, run)
             updated = transaction.execute(self._write.update_artifact, (*row[1:], old.id)).fetchone()
             transaction.execute(self._write.remove_edges, (updated[0],))
-            for ref in _blobs(new):
-                transaction.execute(self._blob.refer, (ref.key, ref.size))
+            self._refer_to_blobs(transaction, new, blobs)
             self._release(transaction, [ref.key for ref in _blobs(current)])
             if current.value_id != new.value_id:
                 found = transaction.execute(self._read.downstream, self._batch((old.id,))).fetchall()
@@ -164,13 +162,17 @@ class SqlRows:
             return self._complete(transaction, new, updated)
 
     def _insert_again(
-        self, transaction: Transaction, row: tuple[object, ...], record: ArtifactRecord, run: RunRecord | None
+        self,
+        transaction: Transaction,
+        row: tuple[object, ...],
+        record: ArtifactRecord,
+        run: RunRecord | None,
+        blobs: BlobCheck,
     ) -> ArtifactRecord:
         """Store a row whose predecessor was deleted meanwhile."""
         self._put_run(transaction, run)
         inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
-        for ref in _blobs(record):
-            transaction.execute(self._blob.refer, (ref.key, ref.size))
+        self._refer_to_blobs(transaction, record, blobs)
         return self._complete(transaction, record, inserted)
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:

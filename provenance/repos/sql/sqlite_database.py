@@ -23,6 +23,8 @@ from provenance.repos.sql.sqlite_errors import unavailable
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.01
 _STATEMENTS = 256
+# Storing an artifact writes about ten pages. Each time so many have been written, the disk is synced once.
+_CHECKPOINT_PAGES = 4000
 
 
 class _Held:
@@ -133,6 +135,7 @@ class SqliteDatabase:
             if not self._read_only:
                 self._use_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as exc:
