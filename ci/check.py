@@ -33,7 +33,7 @@ def checks() -> list[Check]:
         Check("lint", (PYTHON, "-m", "ruff", "check", ".")),
         Check("format", (PYTHON, "-m", "ruff", "format", "--check", ".")),
         Check("types", (PYTHON, "-m", "mypy")),
-        Check("layers", (str(SCRIPTS / "lint-imports"), "importlinter.ini")),
+        Check("layers", (str(SCRIPTS / "lint-imports"), "--no-cache", "importlinter.ini")),
         *_optional("docs", "mkdocs.yml", (PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet")),
         *_optional("benchmarks", "benchmarks/__main__.py", (PYTHON, "-m", "benchmarks", "--tiny")),
         # One file runs in one process: what its tests share is started once, and a page's examples stay in order.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from provenance import state
-from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.artifact import Artifact, find_artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, artifact_ids_of, is_proxy
-from provenance.artifacts.restore import find_artifact
 from provenance.artifacts.sets import ArtifactSet
 from provenance.errors import ArtifactNotFoundError
 from provenance.repos.base import BaseRepo

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.artifact import Artifact, find_artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, is_proxy
-from provenance.artifacts.restore import find_artifact
 from provenance.errors import InvalidInputsError
 
 T = TypeVar("T")

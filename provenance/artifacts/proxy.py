@@ -11,8 +11,7 @@ from typing import Any
 
 from wrapt import BaseObjectProxy
 
-from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.restore import find_artifact, reading_repo
+from provenance.artifacts.artifact import Artifact, find_artifact, reading_repo
 from provenance.hashing import fingerprint
 from provenance.types import ArtifactId, Repo
 

@@ -13,8 +13,9 @@ from provenance.artifacts.proxy import ArtifactProxy, lazy_proxy, plain_value
 from provenance.artifacts.unwrapping import unwrap_each
 from provenance.engine.call import Call, look_up, prepare
 from provenance.engine.frames import Frame, entered
-from provenance.engine.mutation import refuse_impure
-from provenance.engine.record import Computed, record_result
+from provenance.engine.purity import refuse_impure
+from provenance.engine.record import Computed
+from provenance.engine.results import record_result
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ImpureFunctionError, StorageError
 from provenance.repos.capture import note_use

@@ -9,14 +9,11 @@ from time import perf_counter
 from provenance._util.containers import map_leaves
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import is_proxy
-from provenance.artifacts.proxy import holding_proxy
 from provenance.engine import key
 from provenance.engine.call import Call
 from provenance.engine.preview import preview_inputs
 from provenance.engine.run import current_run
-from provenance.engine.unrecorded import pack_inputs, report_unrecorded
-from provenance.engine.values import DescribedValue, Encoding, describe_file, describe_value, edges_to, pack_value
-from provenance.errors import UsageError
+from provenance.engine.values import DescribedValue, Encoding, edges_to, pack_value
 from provenance.hashing import SCHEME
 from provenance.types import (
     ArtifactId,
@@ -109,55 +106,8 @@ class Recorder:
         )
 
 
-def record_result(call: Call, computed: Computed) -> object:
-    """Record a result and return its proxy; the plain value where it cannot be recorded.
-
-    Raises
-    ------
-    CompositeError, ArchiveError
-        The function did not return what its options promise.
-    """
-    from provenance.engine.composite import check_members, store_composite  # noqa: PLC0415  builds on this module
-
-    options = call.spec.options
-    if options.returns_composite:
-        check_members(call.spec, computed.value)
-    file = describe_file(computed.value, preserve_extension=options.preserve_file_ext) if options.archive_file else None
-    if call.read_only or not call.repo.permissions.write:
-        return _unstored(call, computed, file)
-    try:
-        recorder = Recorder(call, computed, pack_inputs(call.inputs), _edges(call, computed))
-        if options.returns_composite:
-            return store_composite(recorder)
-        return _store_single(recorder, file)
-    except UsageError as error:
-        return report_unrecorded(call.spec, computed.value, error)
-    except Exception as error:  # noqa: BLE001  a computed value is returned whatever the store does
-        return report_unrecorded(call.spec, computed.value, error)
-
-
-def _store_single(recorder: Recorder, file: DescribedValue | None) -> object:
-    call = recorder.call
-    started = perf_counter()
-    described = file or describe_value(recorder.computed.value, call.repo)
-    seconds = perf_counter() - started
-    artifact = recorder.store(_target(call, described), described, seconds)
-    if file is not None:
-        return _deliver_file(call, artifact, file)
-    if artifact.value_id != described.value_id:
-        return artifact.proxy()
-    return holding_proxy(artifact, described.value)
-
-
-def _deliver_file(call: Call, artifact: Artifact, file: DescribedValue) -> object:
-    from provenance.engine.archive import remove_original  # noqa: PLC0415  builds on this module
-
-    if call.spec.options.delete_original_file and file.file is not None:
-        remove_original(file.file.path, artifact)
-    return artifact.proxy()
-
-
-def _target(call: Call, described: DescribedValue) -> Target:
+def target_of(call: Call, described: DescribedValue) -> Target:
+    """What the result of a call is recorded as, unless it is a composite."""
     options = call.spec.options
     serializer = options.serializer if isinstance(options.serializer, str) else None
     encoding = Encoding(serializer=serializer, load_kwargs=options.load_kwargs, dump_kwargs=options.dump_kwargs)
@@ -178,18 +128,8 @@ def _recipe(call: Call, target: Target) -> RecipeKey | None:
     return key.member_recipe(recipe, target.name.removeprefix(f"{call.spec.name}_"))
 
 
-def _unstored(call: Call, computed: Computed, file: DescribedValue | None) -> object:
-    """A proxy of a result that is kept out of the repo; its artifact says so."""
-    try:
-        described = file or describe_value(computed.value, call.repo)
-    except UsageError as error:
-        return report_unrecorded(call.spec, computed.value, error)
-    recorder = Recorder(call, computed, pack_inputs(call.inputs), _edges(call, computed))
-    record = recorder.record(_target(call, described), described, Durations())
-    return holding_proxy(Artifact(record, call.repo), described.value)
-
-
-def _edges(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
+def edges_of(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
+    """References to the artifacts among the inputs, also those that do not count, and to those the body called."""
     calls = dict.fromkeys(artifact.id for artifact in computed.calls if artifact.is_stored)
     return (
         *edges_to(call.inputs.carriers, "input"),
