@@ -200,6 +200,11 @@ class TestCircles:
             defined(source, "f", functools=functools)
         )
 
+    def test_a_table_means_the_same_before_and_after_a_function_that_refers_to_it(self):
+        f = defined("def f(): return TABLE\nTABLE = {'f': f, 'long': 'x' * 5000}", "f")
+        table = f.__globals__["TABLE"]
+        assert hash_value([f, table, f]) == hash_value([stand_in(f), stand_in(table), stand_in(f)])
+
     def test_the_order_of_a_table_does_not_count(self):
         source = "def f(): return T\ndef g(): return T, 1\ndef h(): return T, 2\nT = {}"
         assert hash_value(defined(source.format("{'g': g, 'h': h}"), "f")) == hash_value(

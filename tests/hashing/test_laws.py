@@ -78,6 +78,11 @@ class TestSpecification:
         rows = [{1: "x", 2: "y"}, {1.0: "x", 2.0: "y"}, {True: "x", 2: "y"}, {"1": "x", "2": "y"}] * 70
         assert encoded(rows) == specified(rows)
 
+    @pytest.mark.parametrize("other", [{1.0: "x", 2: "y"}, {True: "x", 2: "y"}])
+    def test_rows_whose_keys_are_equal_but_not_the_same(self, other):
+        rows = [{1: "x", 2: "y"}] * 40 + [other] * 40 + [{1: "x", 2: "y"}, other] * 40
+        assert encoded(rows) == specified(rows)
+
     def test_more_kinds_of_rows_than_are_remembered(self):
         rows = [{f"a{i}": i, f"b{i}": i} for i in range(bulk._MOST_SHAPES + 50)] * 2
         assert encoded(rows) == specified(rows)
