@@ -42,10 +42,10 @@ def main() -> None:
 def _table(rows: list[Row]) -> str:
     lines = [f"{'work':<55}{'against':<16}{'ours':>11}{'peer':>11}{'ratio':>8}  {'quartiles':<15}reach"]
     for row in rows:
-        verdict = "reached" if row.reached else "not reached"
+        verdict = "" if row.reach is None else f">= {row.reach:g}x {'reached' if row.reached else 'not reached'}"
         lines.append(
             f"{row.work:<55}{row.peer:<16}{_time(row.ours_seconds):>11}{_time(row.peer_seconds):>11}"
-            f"{row.ratio:>7.1f}x  {f'{row.ratio_low:.1f}-{row.ratio_high:.1f}':<15}>= {row.reach:g}x {verdict}"
+            f"{row.ratio:>7.1f}x  {f'{row.ratio_low:.1f}-{row.ratio_high:.1f}':<15}{verdict}"
         )
     return "\n".join(lines)
 

@@ -51,6 +51,6 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
                 lambda: ours(next(fresh_ours), 2.0, "c", None),
                 lambda: theirs(next(fresh_theirs), 2.0, "c", None),
                 repeat // 5,
-                1.0,
+                None,
             ),
         ]

@@ -21,8 +21,8 @@ class Pair:
         Do the work once.
     repeat : int
         How often the work is done for one timing.
-    reach : float
-        The ratio theirs / ours that is to be reached.
+    reach : float or None
+        The ratio theirs / ours that is to be reached; None where it is only measured.
     """
 
     work: str
@@ -30,7 +30,7 @@ class Pair:
     ours: Callable[[], object]
     theirs: Callable[[], object]
     repeat: int
-    reach: float
+    reach: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Row:
     ratio: float
     ratio_low: float
     ratio_high: float
-    reach: float
+    reach: float | None
     rounds: int
 
     @property
     def reached(self) -> bool:
-        """Whether the median ratio is at least what is to be reached."""
-        return self.ratio >= self.reach
+        """Whether the median ratio is at least what is to be reached, if anything is."""
+        return self.reach is None or self.ratio >= self.reach
 
     def as_json(self) -> dict[str, object]:
         """The row with its verdict, for a JSON file."""
