@@ -34,7 +34,7 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
             continue
         sources = [_compat.TaskRef(keys[source]) if source in keys else literals[source] for source in step.inputs]
         shape = [keys[source] if source in keys else resolution.hits[source].id for source in step.inputs]
-        key = keys[step] = _task_key(step, shape)
+        key = keys[step] = _task_key(step, where, shape)
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
         if step.annotations is not None:
             annotated[key] = step.annotations
@@ -50,8 +50,10 @@ def stored_graph(step: Step, artifact: Artifact) -> Graph:
     return Graph(_compat.high_level_graph(key, tasks, {}), {step: key})
 
 
-def _task_key(step: Step, shape: list[str]) -> str:
-    """A key that tells apart tasks that take a result from another task and such that have it already."""
-    if not shape:
-        return step.key
-    return f"{step.name}-{engine.digest_of('provenance.task', step.token, shape)}"
+def _task_key(step: Step, where: Surroundings, shape: list[str]) -> str:
+    """A key that is equal only for tasks that do the same.
+
+    A scheduler that holds a result takes it for any task of that key. So the key tells where the result is stored, and
+    which inputs come from other tasks.
+    """
+    return f"{step.name}-{engine.digest_of('provenance.task', step.token, where.digest, *shape)}"

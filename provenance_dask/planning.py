@@ -19,7 +19,7 @@ class Plan:
     nodes : int
         Calls and members in the graph, equal ones counted once.
     hits : int
-        How many need not run: they are stored, or only stored results need them.
+        How many need not be scheduled: they are stored or persisted, or only such results need them.
     to_run : int
         How many will run.
     undecided : int
@@ -59,7 +59,7 @@ def plan_steps(roots: Iterable[Step]) -> Plan:
     """Resolve the roots and count; nothing is submitted."""
     resolution = resolve(roots)
     steps = {step.token: step for step in above(resolution.roots)}
-    waiting = {step.token: step.status for step in resolution.to_run}
+    waiting = {step.token: step.status for step in resolution.to_run if step.futures is None}
     total: Counter[str] = Counter()
     by_function: dict[str, Counter[str]] = {}
     for token, step in steps.items():

@@ -12,7 +12,7 @@ import provenance as p
 import provenance_dask as pd
 from provenance.errors import ConfigError
 from provenance.repos.memory import MemoryRepo
-from tests.dask.pipeline import add, fails, heavy, number_of, process_of, sign, source, split, total, tree
+from tests.dask.pipeline import add, fails, heavy, now, number_of, process_of, sign, source, split, total, tree
 
 pytest.importorskip("distributed")
 
@@ -148,25 +148,31 @@ def test_persist_returns_nodes_backed_by_futures(client, tasks, executions, log)
 
 def test_a_persisted_node_that_is_not_stored_is_used_where_it_is(client, executions, log):
     p.set_read_only(True)
-    kept = source(4, log=log).persist()
-    assert add(kept, 5, log=log).compute() == 9
+    kept = add(source(4, log=log), log=log).persist()
+    node = add(kept, 5, log=log)
+    counts = pd.plan(node).to_dict()
+    assert (counts["nodes"], counts["hits"], counts["undecided"]) == (3, 2, 1)
+    assert node.compute() == 9
     assert kept.compute() == 4
-    assert executions.take() == ["add", "source"]
+    assert executions.take() == ["add", "add", "source"]
 
 
-def test_resubmission_with_other_inputs_known_does_not_confuse_the_scheduler(client, executions, log, caplog):
-    """The same node is sent once behind a miss and once with its input stored, while the first result is held."""
+def test_a_result_held_for_one_repo_is_not_taken_for_another(client, sqlite_config, tmp_path, executions, log):
+    sqlite_config["artifact_repos"]["other"] = {"type": "sqlite", "db": str(tmp_path / "other.db"), "store": "disk"}
+    p.load_config(sqlite_config)
+    held = client.persist(source(1, log=log))
+    assert held.compute() == 1
+    with p.using_repo("other"):
+        assert source(1, log=log).compute().artifact.repo.name == "other"
+    assert executions.take() == ["source", "source"]
+
+
+def test_a_result_held_from_a_read_only_run_is_not_taken_when_storing(client, executions, log):
     p.set_read_only(True)
-    held = client.persist(add(source(1, log=log), 1, log=log))
-    assert held.compute() == 2
+    held = client.persist(source(1, log=log))
+    assert held.compute() == 1
     p.set_read_only(False)
-    source(1, log=log).compute()
-    with caplog.at_level(logging.WARNING, logger="distributed.scheduler"):
-        again = add(source(1, log=log), 1, log=log)
-        assert pd.plan(again).to_run == 1
-        third = client.persist(again)
-        assert (again.compute(), third.compute()) == (2, 2)
-    assert not [record for record in caplog.records if "run_spec" in record.message]
+    assert source(1, log=log).compute().artifact.is_stored
 
 
 def test_composites_on_workers(client, executions, log):
@@ -216,8 +222,8 @@ def test_the_repo_in_use_here_is_the_repo_in_use_there(client, sqlite_config, tm
     assert pd.plan(source(1, log=log)).to_run == 1
 
 
-def test_new_workers_get_the_configuration(client, cluster, executions, log):
-    pd.connect(client)
+def test_new_workers_get_the_configuration(client, cluster, log):
+    source(1, log=log).compute()
     cluster.scale(3)
     client.wait_for_workers(3)
     try:
@@ -268,18 +274,36 @@ def test_a_configured_repo_in_memory_is_refused_on_other_processes(client, log):
         source(1, log=log).compute()
 
 
-def test_a_cluster_of_threads_uses_any_repo(executions, log):
+@pytest.fixture
+def threads():
+    """A client of a cluster whose workers are threads of this process."""
     from distributed import Client
 
-    with (
-        Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as client,
-        p.using_repo(MemoryRepo(name="mine")) as repo,
-    ):
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as client:
+        yield client
+
+
+def test_a_cluster_of_threads_uses_any_repo(threads, executions, log):
+    with p.using_repo(MemoryRepo(name="mine")) as repo:
         result = add(source(1, log=log), 1, log=log).compute()
         assert result == 2
         assert result.artifact.repo is repo
-        assert client.compute(add(source(1, log=log), 1, log=log)).result() == 2
+        assert threads.compute(add(source(1, log=log), 1, log=log)).result() == 2
     assert executions.take() == ["add", "source"]
+
+
+def test_a_task_is_not_confused_with_one_whose_input_was_known(threads, repo, log, caplog):
+    """The same node is sent with its input stored, and again behind a miss while the first result is held."""
+    source(1, log=log).compute()
+    node = now(source(1, log=log), log=log)
+    held = threads.persist(node)
+    assert held.compute() == 1
+    repo.delete(source(1).artifact_id)
+    node.step.inputs[0].found = None  # hits are remembered for good
+    with caplog.at_level(logging.WARNING, logger="distributed.scheduler"):
+        assert node.compute() == 1
+    assert not [record for record in caplog.records if "run_spec" in record.getMessage()]
+    assert pd.plan(source(1, log=log)).hits == 1
 
 
 def test_an_asynchronous_client(executions, log, configured):

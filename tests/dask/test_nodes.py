@@ -85,6 +85,7 @@ def test_the_artifact_id_of_a_call_that_is_always_computed_is_not_known(repo):
 def test_calls_that_are_always_computed_have_keys_of_their_own(repo):
     assert now(1).key != now(1).key
     assert add(now(1)).key != add(now(1)).key
+    assert now(1).step.recipe is add(now(1)).step.recipe is None
 
 
 def test_with_the_cache_switched_off_every_call_has_a_key_of_its_own(repo):
@@ -230,3 +231,12 @@ def test_nodes_pickle(repo, log):
 def test_an_eager_function_refuses_a_node(repo):
     with pytest.raises(InvalidInputsError, match=r"kargs\['a'\].*<LazyArtifact source.*compute it first"):
         eager_add([source(1)])
+
+
+def test_nodes_are_found_in_arguments_that_count_and_in_those_that_do_not(repo, log):
+    @pd.provenance(name="after", ignore=["after"])
+    def step(xs, after=None):
+        return [*xs, after]
+
+    node = step([source(1, log=log)], after=source(2, log=log))
+    assert node.compute(scheduler="sync") == [1, 2]
