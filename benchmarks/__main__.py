@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -65,4 +64,4 @@ def _report(rows: list[Row]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
