@@ -30,7 +30,7 @@ def pack(value: object, kwargs: Kwargs) -> Buffers:
     file = io.BytesIO()
     options: dict[str, Any] = {"allow_pickle": False, **kwargs}
     np.save(file, array, **options)
-    return Buffers((file.getbuffer(),))
+    return Buffers((file.getvalue(),))
 
 
 def _header_and_memory(array: Any, np: Any) -> Buffers:
@@ -40,9 +40,9 @@ def _header_and_memory(array: Any, np: Any) -> Buffers:
     except ValueError:  # the first version of the format has no room for this dtype; the last one has
         whole = io.BytesIO()
         np.lib.format.write_array(whole, array, version=(3, 0))
-        return Buffers((whole.getbuffer(),))
+        return Buffers((whole.getvalue(),))
     rows = array if array.flags.c_contiguous else array.T
-    return Buffers((header.getbuffer(), memoryview(rows.reshape(-1).view("u1"))))
+    return Buffers((header.getvalue(), memoryview(rows.reshape(-1).view("u1"))))
 
 
 def unpack(source: bytes | Path, kwargs: Kwargs) -> object:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 PROTOCOL = 5
 
 
-def dump_stream(value: object, on_buffer: Callable[[pickle.PickleBuffer], bool] | None) -> memoryview:
+def dump_stream(value: object, on_buffer: Callable[[pickle.PickleBuffer], bool] | None) -> bytes:
     """Pickle a value; `on_buffer` gets the memory of each array and says whether it goes into the stream."""
     stream = io.BytesIO()
     pickler = pickle.Pickler(stream, PROTOCOL, buffer_callback=on_buffer)
     if "numpy" in sys.modules:
         pickler.dispatch_table = _array_reducers()
     pickler.dump(value)
-    return stream.getbuffer()
+    return stream.getvalue()
 
 
 def _array_reducers() -> dict[type, Callable[[Any], Any]]:
