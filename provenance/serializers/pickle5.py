@@ -42,9 +42,9 @@ def pack(value: object, kwargs: Kwargs) -> Buffers:
 
     stream = dump_stream(value, keep_in_stream)
     lengths = [memory.nbytes for memory in buffers]
-    header = _FIXED.pack(MAGIC, stream.nbytes, len(buffers)) + struct.pack(f"<{len(lengths)}Q", *lengths)
+    header = _FIXED.pack(MAGIC, len(stream), len(buffers)) + struct.pack(f"<{len(lengths)}Q", *lengths)
     pieces: list[bytes | bytearray | memoryview] = [header, stream]
-    position = len(header) + stream.nbytes
+    position = len(header) + len(stream)
     for memory in buffers:
         padding = -position % _ALIGN
         pieces += (_PADDING[:padding], memory)
