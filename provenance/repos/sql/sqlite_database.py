@@ -27,6 +27,17 @@ _STATEMENTS = 256
 _CHECKPOINT_PAGES = 4000
 
 
+class _Connection(sqlite3.Connection):
+    """Closes itself when it is collected together with what holds it; one inherited over a fork stays as it is."""
+
+    owner = 0
+    """Id of the process that opened it."""
+
+    def __del__(self) -> None:
+        if self.owner == os.getpid():
+            self.close()
+
+
 class _Held:
     """A thread's connection, closed when the thread ends."""
 
@@ -122,7 +133,7 @@ class SqliteDatabase:
             return connection
 
     def _connect(self, mode: str) -> sqlite3.Connection:
-        connection = None
+        connection: _Connection | None = None
         try:
             connection = sqlite3.connect(
                 f"{self._path.as_uri()}?mode={mode}",
@@ -131,7 +142,9 @@ class SqliteDatabase:
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=_STATEMENTS,
+                factory=_Connection,
             )
+            connection.owner = os.getpid()
             if not self._read_only:
                 self._use_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
