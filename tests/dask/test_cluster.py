@@ -14,8 +14,6 @@ from provenance.errors import ConfigError
 from provenance.repos.memory import MemoryRepo
 from tests.dask.pipeline import add, fails, heavy, now, number_of, process_of, sign, source, split, total, tree
 
-pytest.importorskip("distributed")
-
 
 def test_a_graph_runs_once_and_sends_nothing_the_second_time(client, tasks, executions, log):
     assert tree(4, log).compute() == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -348,7 +349,6 @@ def test_proxies_pass_through_compute_unloaded(repo, log, executions):
 
 
 def test_nodes_compute_together_with_other_collections(repo, log):
-    da = pytest.importorskip("dask.array")
     array, delayed = da.arange(4, chunks=2).sum(), dask.delayed(lambda x: x + 1)(1)
     results = pd.compute(source(2, log=log), [array, delayed], source(3, log=log), array * 2, scheduler="sync")
     assert results == (2, [6, 2], 3, 12)
@@ -356,7 +356,6 @@ def test_nodes_compute_together_with_other_collections(repo, log):
 
 
 def test_dask_computes_nodes_beside_other_collections(repo, log):
-    da = pytest.importorskip("dask.array")
     array, delayed = da.arange(4, chunks=2).sum(), dask.delayed(lambda x: x + 1)(1)
     results = dask.compute([source(2, log=log), source(3, log=log)], array, delayed, scheduler="sync")
     assert results == ([2, 3], 6, 2)
