@@ -201,7 +201,7 @@ class TestCircles:
         )
 
     def test_a_table_means_the_same_before_and_after_a_function_that_refers_to_it(self):
-        f = defined("def f(): return TABLE\nTABLE = {'f': f, 'long': 'x' * 5000}", "f")
+        f = defined("def f(): return TABLE\nTABLE = {'f': f, **{f'k{i}': 'x' * 100 for i in range(60)}}", "f")
         table = f.__globals__["TABLE"]
         assert hash_value([f, table, f]) == hash_value([stand_in(f), stand_in(table), stand_in(f)])
 
@@ -291,3 +291,13 @@ def test_another_process_gets_the_same_hash_of_a_script_s_function():
         for seed in "123"
     }
     assert len(printed) == 1
+
+
+def test_a_script_s_functions_and_classes_are_not_their_names():
+    script = "from provenance.hashing import hash_value\n{}\nprint(hash_value({}))"
+    bodies = ["def f(): return 1", "def f(): return 2", "class f: x = 1", "class f: x = 2"]
+    printed = [
+        subprocess.run([sys.executable, "-c", script.format(body, "f")], check=True, capture_output=True).stdout
+        for body in bodies
+    ]
+    assert len(set(printed)) == len(bodies)

@@ -73,7 +73,15 @@ class TestArrow:
         assert hash_value(pa.concat_tables([table[:1], table[1:]])) == whole
         assert hash_value(pa.concat_tables([table[:0], table, table[:0]])) == whole
         assert hash_value(pa.concat_tables([table, table])[3:]) == whole
-        assert hash_value(pa.concat_tables([table, table]).combine_chunks()[3:]) == whole
+        reversed_first = pa.concat_tables([table.take([2, 1, 0]), table])
+        assert hash_value(reversed_first[3:]) == hash_value(reversed_first.combine_chunks()[3:]) == whole
+
+    @pytest.mark.parametrize(
+        "column", [[1, 2, 3], [1.5, 2.5, 3.5], [True, False, True], ["a", "bc", "d"], [[1], [2, 3], []]]
+    )
+    def test_offsets_into_columns_without_nulls_do_not_count(self, column):
+        assert hash_value(pa.array(column)[1:]) == hash_value(pa.array(column[1:]))
+        assert hash_value(pa.array(column)[:2]) == hash_value(pa.array(column[:2]))
 
     def test_the_numbering_of_a_dictionary_does_not_count(self):
         one = pa.DictionaryArray.from_arrays([0, 1], ["a", "b"])
