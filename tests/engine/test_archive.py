@@ -109,8 +109,9 @@ def test_what_is_no_file_is_refused(bad, tmp_path):
         g()
 
 
-def test_the_original_stays_when_the_archived_copy_is_damaged(tmp_path, clip):
-    store = DiskStore(tmp_path / "blobs")
+@pytest.mark.parametrize("verify", ["once", "never"])
+def test_the_original_stays_when_the_archived_copy_is_damaged(tmp_path, clip, verify):
+    store = DiskStore(tmp_path / "blobs", verify=verify)
     with p.using_repo(MemoryRepo(store=store, name="files")):
         proxy = p.archive_file(clip)
         path = os.fspath(proxy)

@@ -110,6 +110,19 @@ def test_another_version_is_another_call(versions, calls):
     assert results[0].artifact.version == versions[0]
 
 
+def test_the_version_counts_with_and_without_a_name(calls):
+    def f(a):
+        calls.append(a)
+        return a
+
+    for options in ({}, {"name": "f"}):
+        ids = {p.provenance(version=version, **options)(f)(1).artifact.id for version in (1, 2, "2")}
+        assert len(ids) == 3
+    lambdas = [p.provenance(version=version)(lambda a: a) for version in (1, 2)]
+    assert lambdas[0](1).artifact.id != lambdas[1](1).artifact.id
+    assert len(calls) == 6
+
+
 def test_two_lambdas_of_one_scope_are_told_apart_by_their_code():
     inc, double = p.provenance()(lambda x: x + 1), p.provenance()(lambda x: x * 2)
     assert (inc(5), double(5)) == (6, 10)
