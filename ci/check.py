@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
+DEBIAN_PACKAGES = {"strace": "strace"}
+"""Programs that tests need, by the package that brings each."""
 COVERAGE = ("--cov=provenance", "--cov=provenance_dask", "--cov-report=term", "--cov-fail-under=95")
 
 
@@ -47,6 +50,15 @@ def _optional(name: str, needs: str, command: tuple[str, ...]) -> list[Check]:
     return [Check(name, command, {"NO_MKDOCS_2_WARNING": "1"})]
 
 
+def install_debian_packages() -> None:
+    """Install the programs that tests need and pip cannot bring, where this is Debian and we are root."""
+    missing = [package for package, program in DEBIAN_PACKAGES.items() if shutil.which(program) is None]
+    apt_get = shutil.which("apt-get")
+    if missing and apt_get and os.geteuid() == 0:
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+            subprocess.run([apt_get, *command], stdout=subprocess.DEVNULL, check=True)
+
+
 def run(check: Check) -> float:
     """Run one check and return the seconds it took, or leave the script if it fails."""
     print(f"\n== {check.name}: {' '.join(check.command)}", flush=True)
@@ -64,6 +76,7 @@ def main(names: list[str]) -> None:
     if unknown:
         known = ", ".join(check.name for check in every)
         sys.exit(f"no check is called {', '.join(unknown)} (there are {known})")
+    install_debian_packages()
     wanted = [check for check in every if not names or check.name in names]
     seconds = {check.name: run(check) for check in wanted}
     print("\n== passed: " + ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items()))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from provenance import state
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
-from provenance.artifacts.labels import Labels, normalize_labels
+from provenance.artifacts.ids import ArtifactLike
+from provenance.artifacts.labels import Labels
 from provenance.artifacts.sets import ArtifactSet
-from provenance.errors import ArtifactNotFoundError, SetNotFoundError
+from provenance.repos.base import BaseRepo
 from provenance.repos.capture import note_use
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ def load_artifact(artifact_id: ArtifactLike) -> Artifact:
     ArtifactNotFoundError
         The default repo has no such artifact.
     """
-    repo = state.default_repo()
-    key = artifact_id_of(artifact_id)
-    record = repo.find_records([key]).get(key)
-    if record is None:
-        msg = f"no artifact {key} in repo {repo.name!r}; load it with using_repo() from the repo it was stored in"
-        raise ArtifactNotFoundError(msg)
-    artifact = Artifact(record, repo)
+    artifact = _default_repo().get_by_id(artifact_id)
     note_use(artifact)
     return artifact
 
@@ -56,13 +50,7 @@ def load_set_by_id(set_id: object) -> ArtifactSet:
     SetNotFoundError
         The default repo has no such set.
     """
-    repo = state.default_repo()
-    key = set_id_of(set_id)
-    record = repo.find_set(key)
-    if record is None:
-        msg = f"no artifact set {key} in repo {repo.name!r}"
-        raise SetNotFoundError(msg)
-    return ArtifactSet.from_record(record)
+    return _default_repo().get_set_by_id(set_id)
 
 
 def load_set_by_labels(labels: Labels) -> ArtifactSet:
@@ -80,17 +68,17 @@ def load_set_by_labels(labels: Labels) -> ArtifactSet:
     SetNotFoundError
         No set was saved under such labels.
     """
-    repo = state.default_repo()
-    record = repo.latest_set(normalize_labels(labels) or {})
-    if record is None:
-        msg = f"no artifact set with labels {labels!r} in repo {repo.name!r}"
-        raise SetNotFoundError(msg)
-    return ArtifactSet.from_record(record)
+    return _default_repo().get_set_by_labels(labels)
 
 
 def load_set_by_name(set_name: str) -> ArtifactSet:
     """Return the set most recently saved in the default repo under this name; see `load_set_by_labels`."""
     return load_set_by_labels({"name": set_name})
+
+
+def _default_repo() -> BaseRepo:
+    """The repo in force, with the methods that are there for people."""
+    return cast("BaseRepo", state.default_repo())
 
 
 def create_set(artifact_ids: Iterable[ArtifactLike], labels: Labels | None = None) -> ArtifactSet:

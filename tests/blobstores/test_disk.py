@@ -24,6 +24,7 @@ from provenance.blobstores.verified import VerifiedFiles
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, StorageError
 from provenance.testing.blobstores import BIG, key_of
 from provenance.types import BlobKey
+from tests.parts import missing
 
 KEY = key_of(b"x")
 
@@ -373,7 +374,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
     if mount.returncode != 0:
-        pytest.skip("a small file system can be mounted by root only")
+        missing("the right to mount a small file system")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 
@@ -531,7 +532,7 @@ class TestDurable:
         import shutil
 
         if shutil.which("strace") is None:
-            pytest.skip("needs strace")
+            missing("strace")
         log = tmp_path / "log"
         code = "import sys; from provenance.blobstores import DiskStore; DiskStore(sys.argv[1], durable=True).put(b'x')"
         trace = ["strace", "-f", "-o", str(log), "-y", "-e", "trace=fsync,link,linkat"]

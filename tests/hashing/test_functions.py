@@ -203,7 +203,8 @@ class TestCircles:
     def test_a_table_means_the_same_before_and_after_a_function_that_refers_to_it(self):
         f = defined("def f(): return TABLE\nTABLE = {'f': f, **{f'k{i}': 'x' * 100 for i in range(60)}}", "f")
         table = f.__globals__["TABLE"]
-        assert hash_value([f, table, f]) == hash_value([stand_in(f), stand_in(table), stand_in(f)])
+        for value in ([f, table, f], [table, f, table]):
+            assert hash_value(value) == hash_value([stand_in(part) for part in value])
 
     def test_the_order_of_a_table_does_not_count(self):
         source = "def f(): return T\ndef g(): return T, 1\ndef h(): return T, 2\nT = {}"
