@@ -28,7 +28,6 @@ STAND_IN = "__provenance_encoding__"
 class Walker(Protocol):
     """What opening a container needs of the walk it is part of."""
 
-    references: dict[int, int]
     relations: References
 
     def report(self, values: Sequence[object], names: Sequence[object]) -> None:
@@ -37,6 +36,9 @@ class Walker(Protocol):
     @property
     def looks_inside(self) -> bool:
         """Whether the identity of everything, however deep, has to be looked at."""
+
+    def place_of(self, definition: object) -> int | None:
+        """Place of a definition in the circle that is being encoded; None if it is not part of it."""
 
     def touches(self, values: Collection[object]) -> bool:
         """Whether one of the values counts as a stand-in because of its identity."""
@@ -210,15 +212,14 @@ def _open_array(_: Walker, array: Array, __: object) -> Visit:
 
 def _open_definitions(walk: Walker, description: Definitions, value: object) -> Visit:
     root = description.root
-    place = walk.references.get(id(root))
+    place = walk.place_of(root)
     if place is not None:
         return conclude(grammar.record([bulk.atom("reference"), bulk.atom(place)]))
     circle = walk.relations.circle_of(root)
     frame = Frame(value, lambda frame: grammar.record(frame.encoded), step_to_part, described=True)
     frame.at = ""
     frame.pending = chain(("definitions",), map(definition, circle))
-    frame.outer_references = walk.references
-    walk.references = {id(member): place for place, member in enumerate(circle)}
+    frame.defines = {id(member): place for place, member in enumerate(circle)}
     return frame
 
 

@@ -11,6 +11,28 @@ _LONGEST_NAME = 40
 _MOST_STEPS = 40
 
 
+class Context:
+    """What holds inside of one circle of definitions, where an encoding may refer to the circle, or outside of all.
+
+    Attributes
+    ----------
+    references
+        Places of the circle's definitions by identity.
+    active
+        Identities of the containers that are open. One that is open outside may be met again: what closes the circle
+        is a reference.
+    known
+        C of long values that were met, with the value, by identity.
+    """
+
+    __slots__ = ("active", "known", "references")
+
+    def __init__(self, references: dict[int, int]) -> None:
+        self.references = references
+        self.active: set[int] = set()
+        self.known: dict[int, tuple[object, bytes]] = {}
+
+
 class Frame:
     """The state of one container during a walk.
 
@@ -34,13 +56,15 @@ class Frame:
         Whether the order of the children depends on the process.
     met
         How many stand-ins had been met when the frame was entered.
-    outer_active, outer_references
-        What to restore when a circle of definitions is left; the latter is None for any other container.
+    defines
+        The places of definitions, by identity, in the circle that the frame stands for; empty for a container.
+    outer
+        What held before the circle was entered.
     """
 
     __slots__ = (
-        *("at", "described", "encoded", "finish", "met", "outer_active", "outer_references", "pending"),
-        *("pieces", "step", "unordered", "value"),
+        *("at", "defines", "described", "encoded", "finish", "met", "outer", "pending", "pieces", "step"),
+        *("unordered", "value"),
     )
 
     def __init__(
@@ -62,8 +86,8 @@ class Frame:
         self.pieces: Callable[[], list[bytes]] = list
         self.at: object = None
         self.met = 0
-        self.outer_active: set[int] = set()
-        self.outer_references: dict[int, int] | None = None
+        self.defines: dict[int, int] = {}
+        self.outer: Context | None = None
 
 
 Visit: TypeAlias = bytes | Frame

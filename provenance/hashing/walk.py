@@ -9,7 +9,7 @@ from provenance.errors import HashingError
 from provenance.hashing import bulk, functions, grammar, stdlib  # noqa: F401  stdlib registers its encoders
 from provenance.hashing.containers import OPENERS, STAND_IN, Opener, open_description
 from provenance.hashing.digest import conclude
-from provenance.hashing.frames import Frame, Visit, path_of
+from provenance.hashing.frames import Context, Frame, Visit, path_of
 from provenance.hashing.objects import encoder_of_class
 from provenance.hashing.parts import AS_INPUT, Array, Encoder, Undetermined
 from provenance.hashing.registry import ENCODERS
@@ -50,10 +50,7 @@ class Walk:
     stand-ins they count as.
     """
 
-    __slots__ = (
-        *("_active", "_carried", "_carriers", "_defining", "_known", "_path", "_stack"),
-        *("references", "relations"),
-    )
+    __slots__ = ("_carried", "_carriers", "_context", "_defining", "_path", "_stack", "relations")
 
     def __init__(
         self,
@@ -61,15 +58,13 @@ class Walk:
         carriers: list[tuple[str, CarriesArtifact]] | None,
         carried: Mapping[int, CarriesArtifact] | None,
     ) -> None:
-        self.references: dict[int, int] = {}
         self.relations = functions.References()
         self._path = path
         self._carriers = carriers
         self._carried = carried or None
         self._stack: list[Frame] = []
-        self._active: set[int] = set()
+        self._context = Context({})
         self._defining: set[int] = set()
-        self._known: dict[int, tuple[object, bytes]] = {}
 
     # --- the loop
 
@@ -99,14 +94,11 @@ class Walk:
                 frame.encoded.append(encoding)
 
     def _enter(self, frame: Frame) -> None:
-        if frame.outer_references is not None:
-            # A container may be met again inside of a definition, where what closes the circle is a reference.
-            self._check_circle(frame, self._defining)
-            frame.outer_active, self._active = self._active, set()
-        else:
-            self._check_circle(frame, self._active)
+        self._check_circle(frame, self._defining if frame.defines else self._context.active)
         if len(self._stack) >= _MOST_LEVELS:
             raise self._error(frame.value, f"it lies {_MOST_LEVELS:,} levels deep", "Pass a flatter value.")
+        if frame.defines:
+            frame.outer, self._context = self._context, Context(frame.defines)
         self._stack.append(frame)
         if self._carriers is not None:
             frame.met = len(self._carriers)
@@ -120,11 +112,11 @@ class Walk:
     def _leave(self, frame: Frame) -> bytes:
         encoding = conclude(frame.finish(frame))
         self._stack.pop()
-        if frame.outer_references is not None:
-            self.references, self._active = frame.outer_references, frame.outer_active
+        if frame.outer is not None:
+            self._context = frame.outer
             self._defining.discard(id(frame.value))
         else:
-            self._active.discard(id(frame.value))
+            self._context.active.discard(id(frame.value))
         if self._carriers is None or len(self._carriers) == frame.met:
             self._remember(frame.value, encoding)
         elif frame.unordered:
@@ -134,11 +126,10 @@ class Walk:
     def _remember(self, value: object, encoding: bytes) -> None:
         """Keep the digest of a long value, which may occur again.
 
-        Not of what an encoder made up, which would be kept alive for nothing, nor inside of definitions, where
-        an encoding may refer to its surroundings.
+        Not of what an encoder made up: it would be kept alive for nothing.
         """
-        if encoding[:1] == grammar.DIGEST_HEAD and self._stack and not (self._stack[-1].described or self.references):
-            self._known[id(value)] = (value, encoding)
+        if encoding[:1] == grammar.DIGEST_HEAD and self._stack and not self._stack[-1].described:
+            self._context.known[id(value)] = (value, encoding)
 
     # --- one value
 
@@ -151,7 +142,7 @@ class Walk:
                 return self._stand_in(carrier)
         if kind in grammar.ATOMS:
             return bulk.atom(value)
-        known = self._known.get(id(value))
+        known = self._context.known.get(id(value))
         if known is not None:
             return known[1]
         opener = OPENERS.get(kind) or _openers.get(kind)
@@ -187,6 +178,10 @@ class Walk:
         return visit
 
     # --- what openers ask
+
+    def place_of(self, definition: object) -> int | None:
+        """Place of a definition in the circle that is being encoded; None if it is not part of it."""
+        return self._context.references.get(id(definition))
 
     def report(self, values: Sequence[Any], names: Sequence[object]) -> None:
         """Report the stand-ins among the items of the container that is being encoded."""
