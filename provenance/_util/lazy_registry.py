@@ -5,7 +5,6 @@ A type is registered by itself or, where importing its library would cost too mu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -46,9 +45,6 @@ class LazyRegistry(Generic[T]):
                 if key in self._entries:
                     return base, self._entries[key]
         return None
-
-    def __iter__(self) -> Iterator[type | str]:
-        return iter(tuple(self._entries))
 
     def _import_providers(self, base: type) -> None:
         if not self._providers:

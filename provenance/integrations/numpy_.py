@@ -32,10 +32,10 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
         columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
         labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
         return Parts(f"{kind} of records", (dtype.names, values.shape, *columns), labels)
-    if dtype.hasobject:
-        return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
     if dtype.kind == "T":
         return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
+    if dtype.hasobject:
+        return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
     return Array(kind, dtype.newbyteorder("<").str, values.shape, values.nbytes, _blocks(values))
 
 

@@ -47,6 +47,13 @@ class TestByName:
         assert hash_value(importable) == hash_value(importable.__wrapped__)
         assert hash_value(cached) != hash_value(importable)
 
+    def test_a_name_that_means_something_else_by_now_is_no_name(self, monkeypatch):
+        import tests.hashing.examples as module
+
+        original, before = atoms, hash_value(atoms)
+        monkeypatch.setattr(module, "atoms", defined("def atoms(): return 1", "atoms"))
+        assert hash_value(original) != before
+
     def test_a_name_that_leads_in_a_circle_is_no_name(self, monkeypatch):
         import tests.hashing.examples as module
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_value
+from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_atom, hash_value, is_atom, key_of
 from tests.hashing.standing_in import stand_in
 from tests.hashing.values import TEXT, VALUES, count_of_stand_ins, made_anew, with_stand_ins
 
@@ -165,6 +165,35 @@ class TestEquality:
     @BRIEFLY
     def test_the_digest_of_parts_is_the_hash_of_their_tuple(self, parts):
         assert digest_of(*parts) == hash_value(tuple(parts))
+
+
+class TestKeys:
+    @pytest.mark.parametrize("value", ATOM_CASES, ids=ascii_name)
+    def test_atoms_have_a_shorter_way(self, value):
+        assert is_atom(value)
+        assert hash_atom(value) == hash_value(value)
+
+    def test_what_is_no_atom(self):
+        assert not any(map(is_atom, [[], (), {}, bytearray(), stand_in(1), StrSubclass("a")]))
+
+    def test_keys_differ_by_each_part_and_its_place(self):
+        parts = [
+            ("a",),
+            ("a", None),
+            ("a", "b"),
+            ("ab",),
+            ("a", ("b",)),
+            (("a", "b"),),
+            ("b", "a"),
+            ("a", 1),
+            ("a", "1"),
+        ]
+        assert len({key_of(*part) for part in parts}) == len(parts)
+        assert key_of("a", ("b", 1)) == key_of("a", ("b", 1))
+
+
+class StrSubclass(str):
+    __slots__ = ()
 
 
 class TestStandIns:

@@ -97,6 +97,17 @@ def test_types_differ():
     assert hash_value({np.str_("a"): 1}) != hash_value({"a": 1})
 
 
+def test_the_same_strings_in_arrays_of_other_types_differ():
+    kinds = [
+        object,
+        "U1",
+        np.dtypes.StringDType(),
+        np.dtypes.StringDType(na_object=None),
+        np.dtypes.StringDType(na_object=np.nan),
+    ]
+    assert len({hash_value(np.array(["a", "b"], kind)) for kind in kinds}) == len(kinds)
+
+
 def test_an_array_is_its_header_and_its_bytes():
     array = np.arange(3.0)
     expected = b"A" + grammar.written(("numpy.ndarray", "<f8", (3,))) + array.tobytes()

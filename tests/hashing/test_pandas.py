@@ -179,6 +179,22 @@ def test_groupings_are_refused():
             hash_value(grouping)
 
 
+def test_an_extension_array_that_is_not_based_on_any_of_pandas():
+    class Celsius(pd.api.extensions.ExtensionArray):
+        def __init__(self, degrees):
+            self.degrees = degrees
+
+        def __len__(self):
+            return len(self.degrees)
+
+    one, other = Celsius(np.array([1.0, 2.0])), Celsius(np.array([1.0, 3.0]))
+    assert hash_value(one) == hash_value(copy.deepcopy(one)) != hash_value(other)
+    assert hash_value(Celsius([stand_in(1)])) == hash_value(Celsius([1]))
+    from provenance.integrations.pandas_ import _values
+
+    assert _values(one) is one
+
+
 def test_an_extension_array_of_somebody_else():
     class Doubled(pd.arrays.IntegerArray): ...
 
