@@ -1,8 +1,10 @@
 """Arrays by type, shape and values; layout, byte order and padding do not count."""
 
 import copy
+import json
 import pickle
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +73,14 @@ def values():
 def test_copies_and_pickles_hash_alike(name):
     value = values()[name]
     assert hash_value(value) == hash_value(copy.deepcopy(value)) == hash_value(pickle.loads(pickle.dumps(value)))
+
+
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "hashing" / "numpy-1.json").read_text())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_hash_is_the_frozen_one(name):
+    assert hash_value(values()[name]) == GOLDEN[name]
 
 
 def test_different_values_have_different_hashes():

@@ -1,10 +1,12 @@
 """Frames and series by labels and values; how pandas stores them does not count."""
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,6 +75,14 @@ def values():
 def test_copies_and_pickles_hash_alike(name):
     value = values()[name]
     assert hash_value(value) == hash_value(copy.deepcopy(value)) == hash_value(pickle.loads(pickle.dumps(value)))
+
+
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "hashing" / "pandas-1.json").read_text())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_hash_is_the_frozen_one(name):
+    assert hash_value(values()[name]) == GOLDEN[name]
 
 
 def test_different_values_have_different_hashes():
