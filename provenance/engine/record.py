@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 
 from provenance._util.containers import map_leaves
@@ -13,7 +13,7 @@ from provenance.engine import key
 from provenance.engine.call import Call
 from provenance.engine.preview import preview_inputs
 from provenance.engine.run import current_run
-from provenance.engine.values import DescribedValue, Encoding, edges_to, pack_value
+from provenance.engine.values import DescribedValue, Encoding, PackedValue, edges_to, pack_value
 from provenance.hashing import SCHEME
 from provenance.types import (
     ArtifactId,
@@ -59,18 +59,9 @@ class Recorder:
         """Store one value with its row; what another process stored first under the id is returned instead."""
         started = perf_counter()
         packed = pack_value(described, target.encoding)
-        unstored = self.record(target, described, Durations(value_hash=value_hash_seconds))
-        record = replace(
-            unstored,
-            serializer=packed.serializer,
-            load_kwargs=packed.load_kwargs,
-            dump_kwargs=packed.dump_kwargs,
-            value_blob=packed.blob,
-            value_inline=packed.inline,
-            durations=replace(unstored.durations, store=perf_counter() - started),
-        )
+        packing_seconds = perf_counter() - started
         draft = Draft(
-            record=record,
+            record=self.record(target, described, packed, value_hash_seconds, packing_seconds),
             run=current_run(),
             value=packed.payload,
             inputs=self.inputs_payload,
@@ -78,8 +69,15 @@ class Recorder:
         )
         return Artifact(self.call.repo.save(draft), self.call.repo)
 
-    def record(self, target: Target, described: DescribedValue, durations: Durations) -> ArtifactRecord:
-        """The row of one value, without its bytes."""
+    def record(
+        self,
+        target: Target,
+        described: DescribedValue,
+        packed: PackedValue,
+        value_hash_seconds: float = 0.0,
+        store_seconds: float = 0.0,
+    ) -> ArtifactRecord:
+        """The row of one value, without the bytes that are still to be stored."""
         call, spec = self.call, self.call.spec
         inputs = call.inputs
         return ArtifactRecord(
@@ -91,7 +89,11 @@ class Recorder:
             fn_module=spec.module,
             fn_name=spec.qualname,
             hash_scheme=SCHEME,
-            serializer=target.encoding.serializer or "",
+            serializer=packed.serializer,
+            load_kwargs=packed.load_kwargs,
+            dump_kwargs=packed.dump_kwargs,
+            value_blob=packed.blob,
+            value_inline=packed.inline,
             run_id=current_run().id,
             composite=target.composite,
             value_type=described.type_name,
@@ -99,7 +101,7 @@ class Recorder:
             input_hashes=inputs.digests.by_path(),
             inputs_json=preview_inputs(inputs.kargs, inputs.varargs),
             custom_fields=spec.options.custom_fields,
-            durations=replace(durations, hash=call.hash_seconds, compute=self.computed.seconds),
+            durations=Durations(call.hash_seconds, self.computed.seconds, value_hash_seconds, store_seconds),
             edges=self.edges + described.edges,
             recipe=_recipe(call, target),
             code_id=spec.code_id,

@@ -11,9 +11,8 @@ from provenance.engine.call import Call
 from provenance.engine.composite import check_members, store_composite
 from provenance.engine.record import Computed, Recorder, edges_of, target_of
 from provenance.engine.unrecorded import pack_inputs, report_unrecorded
-from provenance.engine.values import DescribedValue, describe_file, describe_value
+from provenance.engine.values import DescribedValue, PackedValue, describe_file, describe_value
 from provenance.errors import UsageError
-from provenance.types import Durations
 
 
 def record_result(call: Call, computed: Computed) -> object:
@@ -67,5 +66,11 @@ def _unstored(call: Call, computed: Computed, file: DescribedValue | None) -> ob
     except UsageError as error:
         return report_unrecorded(call.spec, computed.value, error)
     recorder = Recorder(call, computed, pack_inputs(call.inputs), edges_of(call, computed))
-    record = recorder.record(target_of(call, described), described, Durations())
+    target = target_of(call, described)
+    unpacked = PackedValue(
+        serializer=target.encoding.serializer or "",
+        load_kwargs=target.encoding.load_kwargs,
+        dump_kwargs=target.encoding.dump_kwargs,
+    )
+    record = recorder.record(target, described, unpacked)
     return holding_proxy(Artifact(record, call.repo), described.value)
