@@ -45,6 +45,9 @@ def _preview(value: object, depth: int, budget: _Budget) -> JSON:
         return _preview_scalar(cast("Any", value))
     if kind in _CONTAINERS and depth < _DEPTH_LIMIT and budget.left > 0:
         return _preview_container(value, depth, budget)
+    if hasattr(kind, "__dataclass_fields__") and depth < _DEPTH_LIMIT and budget.left > 0:
+        fields = {name: getattr(value, name) for name in kind.__dataclass_fields__ if hasattr(value, name)}
+        return {_cut(kind.__qualname__): _preview_container(fields, depth, budget)}
     return _describe(value)
 
 

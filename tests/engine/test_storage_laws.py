@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 
@@ -135,6 +136,12 @@ def test_a_result_that_cannot_be_hashed_is_returned_plain(value, cause, repo, ca
     assert caught[0].filename == __file__
 
 
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: list
+
+
 class Unpicklable:
     def value_repr(self):
         return 1
@@ -229,9 +236,10 @@ def test_the_preview_shows_scalars_shapes_and_artifacts(repo):
     source = p.provenance(name="s")(lambda: 1)()
     f = p.provenance(name="f", ignore=["obj"])(lambda **obj: 0)
     deep = [[[[[1]]]]]
+    point = Point(1, [2])
     preview = f(
         n=1, big=1 << 60, huge=1 << 9000, nan=float("nan"), s="x" * 300, a=np.zeros((2, 3)), p=source, d={"k": (1, 2)},
-        deep=deep, many=list(range(30)), wide=dict.fromkeys(range(30), 0), o=object,
+        deep=deep, many=list(range(30)), wide=dict.fromkeys(range(30), 0), o=object, point=point,
     ).artifact.record.inputs_json["kargs"]  # fmt: skip
     assert (preview["n"], preview["nan"], preview["d"]) == (1, "nan", {"k": [1, 2]})
     assert preview["big"] == str(1 << 60)
@@ -243,6 +251,7 @@ def test_the_preview_shows_scalars_shapes_and_artifacts(repo):
     assert preview["wide"]["…"] == "30 items"
     assert preview["deep"] == [[[["<list of 1>"]]]]
     assert preview["o"] == "<type>"
+    assert preview["point"] == {"Point": {"x": 1, "y": [2]}}
 
 
 def test_the_loser_of_a_race_returns_the_winners_artifact(repo):
