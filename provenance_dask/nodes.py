@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, cast
 
 import provenance as core
 from provenance import engine
-from provenance.engine import FunctionSpec, Options
+from provenance.engine import FunctionSpec, Options, attach
 from provenance.errors import UsageError
 from provenance.types import ArtifactId
 from provenance_dask import _compat
@@ -219,7 +219,7 @@ def _lazy_function(spec: FunctionSpec) -> Callable[..., LazyArtifact]:
     def call(*args: object, **kwargs: object) -> LazyArtifact:
         return LazyArtifact(call_step(spec, args, kwargs))
 
-    call.__provenance_spec__ = spec  # type: ignore[attr-defined]
+    attach(spec, call)
     return call
 
 

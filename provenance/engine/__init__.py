@@ -14,7 +14,7 @@ from provenance.engine.inputs import Digests, Inputs, resolve_inputs
 from provenance.engine.key import artifact_id, member_id, member_recipe, recipe_from_digests, recipe_of_call
 from provenance.engine.options import Options
 from provenance.engine.run import current_run
-from provenance.engine.spec import FunctionSpec, spec_of
+from provenance.engine.spec import FunctionSpec, attach, spec_of
 from provenance.hashing import digest_of, fingerprint
 from provenance.repos.capture import is_capturing, note_ids, note_later, note_use
 from provenance.state import default_repo, known_repos, resolve_repo, settings
@@ -27,6 +27,7 @@ __all__ = [
     "Inputs",
     "Options",
     "artifact_id",
+    "attach",
     "current_frame",
     "current_run",
     "default_repo",

@@ -11,7 +11,7 @@ from provenance.artifacts.ids import is_proxy
 from provenance.engine.execute import run, run_async
 from provenance.engine.frames import current_frame
 from provenance.engine.options import InputsFn, Options, normalize_options
-from provenance.engine.spec import FunctionSpec
+from provenance.engine.spec import FunctionSpec, attach
 from provenance.errors import InvalidInputsError, UsageError
 from provenance.types import JSON, Repo, Version
 
@@ -36,15 +36,13 @@ def provenance_wrapper(fn: Callable[..., Any], options: Options) -> Callable[...
         async def cached_async(*args: object, **kwargs: object) -> object:
             return await run_async(spec, args, kwargs)
 
-        cached_async.__provenance_spec__ = spec  # type: ignore[attr-defined]
-        return cached_async
+        return attach(spec, cached_async)
 
     @functools.wraps(fn)
     def cached(*args: object, **kwargs: object) -> object:
         return run(spec, args, kwargs)
 
-    cached.__provenance_spec__ = spec  # type: ignore[attr-defined]
-    return cached
+    return attach(spec, cached)
 
 
 def provenance(  # noqa: PLR0913, PLR0917  the published signature

@@ -128,6 +128,22 @@ def test_two_lambdas_of_one_scope_are_told_apart_by_their_code():
     assert (inc(5), double(5)) == (6, 10)
 
 
+def test_a_decorated_function_is_an_argument_by_what_keys_its_own_calls():
+    def make(version, module="__main__"):
+        def scale(x):
+            return 2 * x
+
+        scale.__module__ = module
+        scale.__qualname__ = "scale"
+        return p.provenance(version=version)(scale)
+
+    assert p.hash(make(1)) == p.hash(make(1))
+    assert p.hash(make(1)) != p.hash(make(2))
+    assert p.hash(make(1)) != p.hash(make(1, "other"))
+    apply = p.provenance(name="apply")(lambda fn, x: fn(x))
+    assert apply(make(1), 3).artifact.id == apply(make(1), 3).artifact.id
+
+
 def test_partial_and_curry_of_a_decorated_function(calls):
     @p.provenance()
     def f(a, b, c=3):
