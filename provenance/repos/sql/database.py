@@ -50,12 +50,19 @@ class Database(Protocol):
         """All rows, outside of any transaction."""
 
     def writing(self) -> AbstractContextManager[Transaction]:
-        """A transaction that is committed at the end of the block, and undone if the block raises.
+        """A transaction beside which no other one writes; undone if the block raises, else committed at its end.
 
         Raises
         ------
         RepoUnavailableError
             The database cannot be reached or written.
+        """
+
+    def adding(self) -> AbstractContextManager[Transaction]:
+        """A transaction as `writing`, beside which others may add as well.
+
+        They add rows, and change blobs and recipes, in the order of the tables and there in the order of the keys,
+        so that none ever waits for one that waits for it.
         """
 
     def table_names(self) -> set[str]:

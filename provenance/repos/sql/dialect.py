@@ -36,6 +36,10 @@ class Dialect:
         JSON text as a parameter, and what is read as a JSON value.
     time_parameter, time_value : callable
         A time in UTC as a parameter, and what is read as a time.
+    json_index : callable, optional
+        An index of what is in the JSON column of that name, behind ``CREATE INDEX … ON …``; where there is any.
+    schema : str, optional
+        Where the tables lie, in databases that have schemas. All statements name it.
     """
 
     name: str
@@ -51,10 +55,27 @@ class Dialect:
     json_value: Callable[[Any], JSON]
     time_parameter: Callable[[datetime], object]
     time_value: Callable[[Any], datetime]
+    json_index: Callable[[str], str] | None = None
+    schema: str | None = None
 
     def sql(self, statement: sa.ClauseElement, *names: str) -> str:
         """SQL text of a statement, whose parameters are these in this order."""
-        compiled = statement.compile(dialect=self.compiler)
+        compiled = statement.compile(dialect=self.compiler, **self._schema_options())
         order = tuple(getattr(compiled, "positiontup", None) or ())
         assert order == names, f"parameters of {compiled} are {order}, not {names}"  # noqa: S101  statements are fixed
         return str(compiled)
+
+    def ddl(self, statement: sa.schema.ExecutableDDLElement) -> str:
+        """SQL text of a statement that makes or changes a table."""
+        return str(statement.compile(dialect=self.compiler, **self._schema_options()))
+
+    def _schema_options(self) -> dict[str, Any]:
+        if self.schema is None:
+            return {}
+        return {"schema_translate_map": {None: self.schema}, "render_schema_translate": True}
+
+    def table(self, name: str) -> str:
+        """A table's name as it is written in statements."""
+        if self.schema is None:
+            return name
+        return f"{self.compiler.identifier_preparer.quote_schema(self.schema)}.{name}"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment
 
 from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.schema import MIN_READER, MIN_WRITER, SCHEMA_VERSION, metadata
+from provenance.repos.sql.schema import MIN_READER, MIN_WRITER, SCHEMA_VERSION, SEARCHED, metadata
 
 VERSION_TABLE = sa.Table(
     "alembic_version",
@@ -73,7 +73,9 @@ def _too_new(database: Database, versions: Versions, operation: str, needed: int
 
 
 def _versions(database: Database) -> Versions:
-    rows = cast("list[tuple[str, int]]", database.fetch_all("SELECT key, value FROM meta"))
+    meta = database.dialect.table("meta")
+    found = database.fetch_all(f"SELECT key, value FROM {meta}")  # noqa: S608  the name is quoted
+    rows = cast("list[tuple[str, int]]", found)
     known = {key: value for key, value in rows if key in Versions.__dataclass_fields__}
     try:
         return Versions(**known)
@@ -98,19 +100,34 @@ def _make_tables(database: Database, *, create: bool) -> None:
 
 def creation(dialect: Dialect) -> list[str]:
     """The statements that make all tables, as of the last migration."""
-    statements = [str(CreateTable(table).compile(dialect=dialect.compiler)) for table in metadata.sorted_tables]
+    statements = [dialect.ddl(CreateTable(table)) for table in metadata.sorted_tables]
     for table in metadata.sorted_tables:
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        statements += [str(CreateIndex(index).compile(dialect=dialect.compiler)) for index in indexes]
-    statements.append(str(CreateTable(VERSION_TABLE).compile(dialect=dialect.compiler)))
-    statements.append(f"INSERT INTO alembic_version VALUES ('{SCHEMA_VERSION:04}')")  # noqa: S608  a constant
-    return [*statements, *stamping()]
+        statements += [dialect.ddl(CreateIndex(index)) for index in indexes]
+    statements += _extras(dialect)
+    statements.append(dialect.ddl(CreateTable(VERSION_TABLE)))
+    version_table = dialect.table("alembic_version")
+    statements.append(f"INSERT INTO {version_table} VALUES ('{SCHEMA_VERSION:04}')")  # noqa: S608  a constant
+    return [*statements, *stamping(dialect.table("meta"))]
 
 
-def stamping() -> list[str]:
-    """The statements that record the versions of the present tables."""
+def _extras(dialect: Dialect) -> list[str]:
+    """What only some databases have: indexes of what is in JSON, and comments."""
+    statements = []
+    if dialect.json_index is not None:
+        for table, column in SEARCHED:
+            index = dialect.json_index(column)
+            statements.append(f"CREATE INDEX ix_{table}_{column} ON {dialect.table(table)} {index}")
+    if dialect.compiler.supports_comments:
+        columns = [column for table in metadata.sorted_tables for column in table.c if column.comment]
+        statements += [dialect.ddl(SetColumnComment(column)) for column in columns]
+    return statements
+
+
+def stamping(meta: str) -> list[str]:
+    """The statements that record the versions of the present tables, in the table of that name."""
     versions = {"schema_version": SCHEMA_VERSION, "min_reader": MIN_READER, "min_writer": MIN_WRITER}
-    upsert = "INSERT INTO meta (key, value) VALUES ('{}', {}) ON CONFLICT (key) DO {}"
+    upsert = f"INSERT INTO {meta} (key, value) VALUES ('{{}}', {{}}) ON CONFLICT (key) DO {{}}"
     stamps = [upsert.format(key, value, "UPDATE SET value = excluded.value") for key, value in versions.items()]
     return [*stamps, upsert.format("sweeps", 0, "NOTHING")]
 

@@ -12,30 +12,37 @@ from sqlalchemy.exc import ArgumentError
 from provenance.errors import ConfigError
 from provenance.repos.options import RepoOptions
 from provenance.repos.single import SingleRepo
+from provenance.repos.sql.database import Database
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.rows import SqlRows
 from provenance.repos.sql.sqlite_database import SqliteDatabase
 from provenance.types import BlobStore
 
+POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
+"""How URLs of PostgreSQL databases start."""
+
 
 class SqlRepo(SingleRepo):
-    """Keep artifacts in a SQLite file, for all threads and processes of one host.
+    """Keep artifacts in a SQLite file, for one host, or in a PostgreSQL database, for any number of hosts.
 
     Parameters
     ----------
     db : path or URL
-        The file, or ``sqlite:///relative/path`` or ``sqlite:////absolute/path``.
+        The file, or ``sqlite:///relative/path`` or ``sqlite:////absolute/path``; or
+        ``postgresql://user@host:port/database``, perhaps with options such as ``?sslmode=verify-full``. What such a URL
+        leaves out, like the password, comes from the environment (``PGPASSWORD`` and others) and the password file.
     store : BlobStore
         Where values and inputs lie that are too large for a row. It should belong to this repo alone.
     name : str, optional
-        What the repo is called in the configuration and in messages; the path unless given.
+        What the repo is called in the configuration and in messages; the path, or the URL without user and
+        password, unless given.
     create_db : bool
-        Whether a database that is missing is made, with its folder.
+        Whether a database that is missing is made, with its folder or schema, and the tables.
     schema : str, optional
-        The schema of the tables, in databases that have schemas; SQLite has none.
+        The schema of the tables, in databases that have schemas; the connection's own unless given. SQLite has none.
     durable : bool
-        Whether what is recorded survives a power failure, which costs a sync of the disk for each artifact. What
-        is recorded always survives the end of the process.
+        Whether what is recorded in SQLite survives a power failure, which costs a sync of the disk for each
+        artifact. What is recorded always survives the end of the process. PostgreSQL has a setting of its own.
     grace_seconds : float
         How long bytes stay when nothing refers to them any more. They are removed by the first `delete` after that.
     **options
@@ -44,9 +51,9 @@ class SqlRepo(SingleRepo):
     Raises
     ------
     ConfigError
-        `db` is no path and no URL of a database this library knows.
+        `db` is no path and no URL of a database this library knows, or the package for it is missing.
     RepoUnavailableError
-        The database cannot be opened or made; the message names the path, the cause and what to do.
+        The database cannot be reached, opened or made; the message names it, the cause and what to do.
     SchemaVersionError
         The database was made by a newer library, and this one cannot read it.
     """
@@ -63,20 +70,42 @@ class SqlRepo(SingleRepo):
         grace_seconds: float = 0.0,
         **options: Unpack[RepoOptions],
     ) -> None:
-        path = sqlite_path(db)
-        if schema is not None:
-            msg = f"schema {schema!r} was given for the SQLite database {path}, which has no schemas: leave it out"
-            raise ConfigError(msg)
         may_write = options.get("write", True)
-        read_only = not (may_write or options.get("delete", True))
-        database = SqliteDatabase(path, create=create_db and may_write, read_only=read_only, durable=durable)
+        create = create_db and may_write
+        database: Database
+        if os.fspath(db).startswith(POSTGRES_SCHEMES):
+            database = _open_postgres(os.fspath(db), schema, create=create)
+        else:
+            read_only = not (may_write or options.get("delete", True))
+            database = _open_sqlite(db, schema, create=create, read_only=read_only, durable=durable)
         try:
             refusal = prepare(database, create=create_db, read_only=not may_write)
         except BaseException:
             database.close()
             raise
         rows = SqlRows(database, refusal)
-        super().__init__(rows, store, str(path) if name is None else name, grace_seconds=grace_seconds, **options)
+        super().__init__(rows, store, database.place if name is None else name, grace_seconds=grace_seconds, **options)
+
+
+def _open_sqlite(
+    db: str | os.PathLike[str], schema: str | None, *, create: bool, read_only: bool, durable: bool
+) -> SqliteDatabase:
+    path = sqlite_path(db)
+    if schema is not None:
+        msg = f"schema {schema!r} was given for the SQLite database {path}, which has no schemas: leave it out"
+        raise ConfigError(msg)
+    return SqliteDatabase(path, create=create, read_only=read_only, durable=durable)
+
+
+def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:
+    try:
+        import psycopg  # noqa: F401, PLC0415  an extra
+    except ImportError as exc:
+        msg = f"PostgreSQL needs the package psycopg, which cannot be imported ({exc}): pip install 'provenance[postgres]'"
+        raise ConfigError(msg) from exc
+    from provenance.repos.sql.postgres_database import PostgresDatabase  # noqa: PLC0415  needs psycopg
+
+    return PostgresDatabase(url, schema=schema, create=create)
 
 
 def sqlite_path(db: str | os.PathLike[str]) -> Path:
@@ -89,7 +118,7 @@ def sqlite_path(db: str | os.PathLike[str]) -> Path:
             url = None
         if url is None or url.get_backend_name() != "sqlite":
             shown = repr(text) if url is None else url.render_as_string(hide_password=True)
-            msg = f"db {shown} is not the URL of a database this library knows: expected a path or sqlite:///path"
+            msg = f"db {shown} is not the URL of a database this library knows: expected a path, sqlite:///path or postgresql://host/database"
             raise ConfigError(msg)
         text = url.database or ""
     if text in ("", ":memory:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, cast
 
 from provenance.errors import SchemaVersionError
@@ -50,6 +51,13 @@ class SqlRows:
         with self._database.writing() as transaction:
             yield transaction
 
+    @contextmanager
+    def _adding(self) -> Iterator[Transaction]:
+        if self._refusal is not None:
+            raise self._refusal
+        with self._database.adding() as transaction:
+            yield transaction
+
     def _batch(self, texts: Collection[str]) -> tuple[object]:
         return (self._dialect.batch_parameter(texts),)
 
@@ -89,7 +97,7 @@ class SqlRows:
     def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row, unless its id is taken."""
         row = parameters(record, self._dialect)
-        with self._writing() as transaction:
+        with self._adding() as transaction:
             self._put_run(transaction, run)
             inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
             if inserted is None:
@@ -177,8 +185,8 @@ class SqlRows:
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Let recipe keys lead to stored artifacts; ids that are not stored are left out."""
-        with self._writing() as transaction:
-            transaction.executemany(self._recipe.put, list(recipes.items()))
+        with self._adding() as transaction:
+            transaction.executemany(self._recipe.put, sorted(recipes.items()))
 
     # ---- removing
 
@@ -229,7 +237,7 @@ class SqlRows:
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
-        with self._writing() as transaction:
+        with self._adding() as transaction:
             return self._sets.save(transaction, record)
 
     def remove_set(self, set_id: SetId) -> None:
@@ -242,5 +250,6 @@ class SqlRows:
         self._database.close()
 
 
-def _blobs(record: ArtifactRecord) -> set[BlobRef]:
-    return {ref for ref in (record.value_blob, record.inputs_blob) if ref is not None}
+def _blobs(record: ArtifactRecord) -> list[BlobRef]:
+    refs = {ref for ref in (record.value_blob, record.inputs_blob) if ref is not None}
+    return sorted(refs, key=attrgetter("key"))

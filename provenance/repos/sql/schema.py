@@ -179,6 +179,9 @@ set_labels = sa.Table(
     sqlite_autoincrement=True,
 )
 
+SEARCHED = (("artifacts", "custom_fields"), ("artifacts", "inputs_json"), ("set_labels", "labels"))
+"""JSON columns, by table, that are searched, and indexed where a database can do that."""
+
 set_label_items = sa.Table(
     "set_label_items",
     metadata,

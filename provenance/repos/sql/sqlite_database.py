@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -203,6 +203,10 @@ class SqliteDatabase:
                         connection.execute("ROLLBACK")
             except sqlite3.Error as exc:
                 raise unavailable(self._path, exc) from exc
+
+    def adding(self) -> AbstractContextManager[sqlite3.Connection]:
+        """The same as `writing`: the file has one writer at a time."""
+        return self.writing()
 
     def table_names(self) -> set[str]:
         """Names of the tables in the file."""

@@ -22,6 +22,8 @@ def upgrade() -> None:
     _make_artifacts()
     _make_references()
     _make_sets()
+    if op.get_context().dialect.name == "postgresql":
+        _index_json()
 
 
 def where(condition: str) -> dict[str, Any]:
@@ -176,3 +178,10 @@ def _make_sets() -> None:
         sa.PrimaryKeyConstraint("item", "labels_sequence", name="pk_set_label_items"),
     )
     op.create_index("ix_set_label_items_labels_sequence", "set_label_items", ["labels_sequence"])
+
+
+def _index_json() -> None:
+    """SQLite has no index of what is in JSON."""
+    for table, column in (("artifacts", "custom_fields"), ("artifacts", "inputs_json"), ("set_labels", "labels")):
+        name = f"ix_{table}_{column}"
+        op.create_index(name, table, [column], postgresql_using="gin", postgresql_ops={column: "jsonb_path_ops"})

@@ -1,0 +1,108 @@
+"""PostgreSQL's ways."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from provenance.repos.sql.dialect import Dialect
+from provenance.repos.sql.text import MARK, original_text, storable_text
+from provenance.types import JSON
+
+_decode = json.JSONDecoder().raw_decode
+_texts = postgresql.ARRAY(sa.Text())
+
+# PostgreSQL keeps JSON numbers as decimals, which have no negative zero, and writes them without exponents, so that
+# a large one would come back as an integer. In JSON texts it takes neither NUL nor lone surrogates.
+_CHANGED = re.compile(r"\\u|[eE]|-0\.0")
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+|-0\.0(?![0-9])')
+_NEGATIVE_ZERO = f"{MARK}-0.0"
+
+
+def _batch(name: str) -> sa.Select[Any]:
+    return sa.select(sa.func.unnest(sa.cast(sa.bindparam(name, type_=_texts), _texts)))
+
+
+def _batch_parameter(texts: Collection[str]) -> list[str]:
+    return list(texts)
+
+
+def _ago(name: str) -> sa.ColumnElement[Any]:
+    seconds = sa.cast(sa.bindparam(name, type_=sa.Double()), sa.Double())
+    clock: sa.ColumnElement[Any] = sa.func.now()
+    return clock - seconds * sa.literal_column("interval '1 second'")
+
+
+def _json_rows(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.json_agg(sa.func.json_build_array(*columns))
+
+
+def json_parameter(text: str) -> str:
+    """JSON text in ASCII as one that comes back with equal values of equal types."""
+    return _TOKEN.sub(_storable, text) if _CHANGED.search(text) else text
+
+
+def _storable(match: re.Match[str]) -> str:
+    token = match[0]
+    if token.startswith('"'):
+        return json.dumps(storable_text(json.loads(token))) if "\\u" in token else token
+    if token == "-0.0":
+        return json.dumps(_NEGATIVE_ZERO)
+    digits = format(Decimal(token), "f")
+    return digits if "." in digits else f"{digits}.0"
+
+
+def json_value(stored: str) -> JSON:
+    """What the text of a stored JSON value stands for."""
+    if stored == "{}":
+        return {}
+    value: JSON = _decode(stored)[0]
+    return _original(value) if MARK in stored else value
+
+
+def _original(value: JSON) -> JSON:
+    if isinstance(value, str):
+        return -0.0 if value == _NEGATIVE_ZERO else original_text(value)
+    if isinstance(value, list):
+        return [_original(item) for item in value]
+    if isinstance(value, dict):
+        return {original_text(key): _original(item) for key, item in value.items()}
+    return value
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _time_parameter(time: datetime) -> datetime:
+    return time.astimezone(UTC)
+
+
+def _json_index(column: str) -> str:
+    return f"USING gin ({column} jsonb_path_ops)"
+
+
+POSTGRES = Dialect(
+    name="postgresql",
+    compiler=PGDialect(paramstyle="numeric_dollar"),
+    insert=postgresql.insert,
+    batch=_batch,
+    batch_parameter=_batch_parameter,
+    now=sa.func.now(),
+    ago=_ago,
+    seconds_parameter=float,
+    json_rows=_json_rows,
+    json_parameter=json_parameter,
+    json_value=_as_it_is,  # the driver is told to read it with `json_value`
+    time_parameter=_time_parameter,
+    time_value=_time_parameter,
+    json_index=_json_index,
+)

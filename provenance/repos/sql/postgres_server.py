@@ -1,0 +1,99 @@
+"""Where a PostgreSQL database is, and how it is connected to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.adapt import Buffer, Loader
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format
+
+from provenance.errors import ConfigError
+from provenance.repos.sql.postgres_dialect import json_value
+from provenance.types import JSON
+
+_CONNECT_SECONDS = "10"
+
+Connection = psycopg.Connection[Any]
+
+
+class _JsonbLoader(Loader):
+    """Reads JSON as it was before it was made storable."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> JSON:
+        """Read what comes behind the byte with the version of the format."""
+        return json_value(bytes(data[1:]).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """Parameters of a connection; those that are left out come from libpq's environment and password file.
+
+    Attributes
+    ----------
+    place : str
+        What the database is called in messages: its URL, without user and password.
+    """
+
+    place: str
+    _parameters: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_url(cls, url: str) -> PostgresServer:
+        """Read a URL.
+
+        Raises
+        ------
+        ConfigError
+            It is no such URL. The message does not repeat it, as any part could be the password.
+        """
+        try:
+            parameters = conninfo_to_dict("postgresql://" + url.partition("://")[2])
+        except psycopg.Error:
+            msg = (
+                "db is not a URL that PostgreSQL can read: expected postgresql://user:password@host:port/database, "
+                "perhaps with ?option=value, and with special characters written as %40"
+            )
+            raise ConfigError(msg) from None
+        return cls(_place(parameters), parameters)
+
+    @property
+    def database(self) -> str | None:
+        """The name of the database, if it is known before connecting."""
+        return self._parameters.get("dbname") or os.environ.get("PGDATABASE")
+
+    def connect(self) -> Connection:
+        """Make a connection whose statements commit by themselves and have parameters called ``$1``.
+
+        Statements are not prepared: behind a pooler the next one may run on another connection.
+        """
+        connection = self._connect(autocommit=True, cursor_factory=psycopg.RawCursor)
+        connection.adapters.register_loader("jsonb", _JsonbLoader)
+        return connection
+
+    def connect_to(self, database: str) -> Connection:
+        """Make a connection as `connect` to another database of the server."""
+        return self._connect(autocommit=True, cursor_factory=psycopg.RawCursor, dbname=database)
+
+    def connect_for_sqlalchemy(self) -> Connection:
+        """Make a connection as SQLAlchemy wants it."""
+        return self._connect()
+
+    def _connect(self, **options: Any) -> Connection:
+        given = {"connect_timeout": _CONNECT_SECONDS, "application_name": "provenance", **self._parameters, **options}
+        return psycopg.connect(prepare_threshold=None, client_encoding="UTF8", **given)
+
+
+def _place(parameters: Mapping[str, Any]) -> str:
+    database = parameters.get("dbname") or os.environ.get("PGDATABASE", "")
+    host = parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST", "")
+    port = parameters.get("port") or os.environ.get("PGPORT", "")
+    if host.startswith("/"):
+        return f"postgresql:///{database}?host={host}" + (f"&port={port}" if port else "")
+    return f"postgresql://{host}" + (f":{port}" if port else "") + f"/{database}"
