@@ -127,9 +127,12 @@ def _extras(dialect: Dialect) -> list[str]:
 def stamping(meta: str) -> list[str]:
     """The statements that record the versions of the present tables, in the table of that name."""
     versions = {"schema_version": SCHEMA_VERSION, "min_reader": MIN_READER, "min_writer": MIN_WRITER}
-    upsert = f"INSERT INTO {meta} (key, value) VALUES ('{{}}', {{}}) ON CONFLICT (key) DO {{}}"
-    stamps = [upsert.format(key, value, "UPDATE SET value = excluded.value") for key, value in versions.items()]
-    return [*stamps, upsert.format("sweeps", 0, "NOTHING")]
+    insert = f"INSERT INTO {meta} (key, value) VALUES "  # noqa: S608  the name is quoted
+    stamps = [
+        f"{insert}('{key}', {value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        for key, value in versions.items()
+    ]
+    return [*stamps, f"{insert}('sweeps', 0) ON CONFLICT (key) DO NOTHING"]
 
 
 def _foreign(database: Database, tables: set[str]) -> RepoUnavailableError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 import psycopg
 
@@ -34,10 +34,8 @@ def _create_database(server: PostgresServer, name: str) -> bool:
     with closing(connection):
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = $1", (name,)).fetchone():
             return False
-        try:
+        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another process was first
             connection.execute(f"CREATE DATABASE {_quote(name)} ENCODING 'UTF8' TEMPLATE template0".encode())
-        except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-            pass  # another process was first
         return True
 
 
@@ -93,7 +91,5 @@ def find_schema(connection: Connection, place: str, schema: str | None, *, creat
 
 
 def _create_schema(connection: Connection, schema: str) -> None:
-    try:
+    with suppress(psycopg.errors.UniqueViolation):  # another process was first
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(schema)}".encode())
-    except psycopg.errors.UniqueViolation:
-        pass  # another process was first

@@ -36,7 +36,7 @@ def _batch_parameter(texts: Collection[str]) -> list[str]:
 
 
 def _ago(name: str) -> sa.ColumnElement[Any]:
-    seconds = sa.cast(sa.bindparam(name, type_=sa.Double()), sa.Double())
+    seconds: sa.ColumnElement[Any] = sa.cast(sa.bindparam(name, type_=sa.Double()), sa.Double())
     clock: sa.ColumnElement[Any] = sa.func.now()
     return clock - seconds * sa.literal_column("interval '1 second'")
 
@@ -51,12 +51,12 @@ def json_parameter(text: str) -> str:
 
 
 def _storable(match: re.Match[str]) -> str:
-    token = match[0]
-    if token.startswith('"'):
-        return json.dumps(storable_text(json.loads(token))) if "\\u" in token else token
-    if token == "-0.0":
+    text = match[0]
+    if text.startswith('"'):
+        return json.dumps(storable_text(json.loads(text))) if "\\u" in text else text
+    if text == "-0.0":
         return json.dumps(_NEGATIVE_ZERO)
-    digits = format(Decimal(token), "f")
+    digits = format(Decimal(text), "f")
     return digits if "." in digits else f"{digits}.0"
 
 
@@ -92,7 +92,7 @@ def _json_index(column: str) -> str:
 
 POSTGRES = Dialect(
     name="postgresql",
-    compiler=PGDialect(paramstyle="numeric_dollar"),
+    compiler=PGDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]
     insert=postgresql.insert,
     batch=_batch,
     batch_parameter=_batch_parameter,

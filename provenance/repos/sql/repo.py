@@ -101,7 +101,7 @@ def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:
     try:
         import psycopg  # noqa: F401, PLC0415  an extra
     except ImportError as exc:
-        msg = f"PostgreSQL needs the package psycopg, which cannot be imported ({exc}): pip install 'provenance[postgres]'"
+        msg = f"PostgreSQL needs psycopg, which cannot be imported ({exc}): pip install 'provenance[postgres]'"
         raise ConfigError(msg) from exc
     from provenance.repos.sql.postgres_database import PostgresDatabase  # noqa: PLC0415  needs psycopg
 
