@@ -16,7 +16,6 @@ from pathlib import Path
 PASSWORD = "hush hush"
 _SETTINGS = (
     "fsync=off",
-    "synchronous_commit=off",
     "full_page_writes=off",
     "listen_addresses=''",
     "unix_socket_permissions=0777",

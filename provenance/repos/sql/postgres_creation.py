@@ -21,22 +21,21 @@ def connect_or_create(server: PostgresServer) -> Connection:
         return server.connect()
     except psycopg.OperationalError:
         # The reason is told in the language of the server only, so ask for the list of databases.
-        if server.database is None or not _create_database(server, server.database):
+        if server.database is None or not _ensure_database(server, server.database):
             raise
     return server.connect()
 
 
-def _create_database(server: PostgresServer, name: str) -> bool:
-    """Make a database; tell whether there was none of this name."""
+def _ensure_database(server: PostgresServer, name: str) -> bool:
+    """Make a database unless another process just did; tell whether the server could be asked for it."""
     connection = _connection_to_another(server)
     if connection is None:
         return False
     with closing(connection):
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = $1", (name,)).fetchone():
-            return False
-        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # another process was first
-            connection.execute(f"CREATE DATABASE {_quote(name)} ENCODING 'UTF8' TEMPLATE template0".encode())
-        return True
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = $1", (name,)).fetchone():
+            with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute(f"CREATE DATABASE {_quote(name)} ENCODING 'UTF8' TEMPLATE template0".encode())
+    return True
 
 
 def _connection_to_another(server: PostgresServer) -> Connection | None:

@@ -53,8 +53,12 @@ class PostgresServer:
         ConfigError
             It is no such URL. The message does not repeat it, as any part could be the password.
         """
+        rest = url.partition("://")[2]
+        authority, _, path = rest.partition("?")[0].partition("/")
         try:
-            parameters = conninfo_to_dict("postgresql://" + url.partition("://")[2])
+            if authority.count("@") > 1 or "@" in path:  # it would be taken for a part of the host or the database
+                raise psycopg.ProgrammingError
+            parameters = conninfo_to_dict(f"postgresql://{rest}")
         except psycopg.Error:
             msg = (
                 "db is not a URL that PostgreSQL can read: expected postgresql://user:password@host:port/database, "
