@@ -20,6 +20,7 @@ HEAVY = {
     "joblib",
     "numpy",
     "pandas",
+    "psycopg",
     "pyarrow",
     "sqlalchemy",
     "sqlite3",

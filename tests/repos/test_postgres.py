@@ -77,7 +77,7 @@ for step in range(steps):
 
 def test_processes_that_start_at_once_share_a_new_database(postgres, tmp_path):
     """They race for making the database, the schema, the tables and each artifact."""
-    url = postgres.url("made_by_processes")
+    url = postgres.url("made_by_processes", options="-cdefault_transaction_isolation%3Dserializable")
     run = [sys.executable, "-c", PROCESS, url, tmp_path, "50"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     processes = [
@@ -183,6 +183,9 @@ def terminate_others(postgres, database):
 
 def test_connections_that_were_lost_are_made_again(postgres, tmp_path):
     repo = open_repo(postgres, tmp_path)
+    pool = repo._rows._database._pool
+    for connection in [pool.take() for _ in range(3)]:
+        pool.give(connection)
     for use in (
         lambda: repo.save(a_draft(1, 5)),
         lambda: repo._rows.records([an_id(1)]),
@@ -190,6 +193,34 @@ def test_connections_that_were_lost_are_made_again(postgres, tmp_path):
     ):
         assert terminate_others(postgres, "provenance_tests")
         use()
+    assert an_id(1) not in repo
+
+
+def test_a_reading_is_not_repeated_without_end(postgres, tmp_path):
+    database = open_repo(postgres, tmp_path)._rows._database
+    with pytest.raises(RepoUnavailableError, match="terminating connection"):
+        database.fetch_all("SELECT pg_terminate_backend(pg_backend_pid(), 5000)")
+    assert database.fetch_all("SELECT 1") == [(1,)]
+
+
+def test_who_adds_waits_for_nobody_but_who_removes(postgres, tmp_path):
+    """Neither of two that add, with different rows, waits; who removes is alone."""
+    repo = open_repo(postgres, tmp_path)
+    database = repo._rows._database
+    repo.save(a_draft(1))
+    with ThreadPoolExecutor(1) as pool:
+        with database.adding():
+            pool.submit(repo.save, a_draft(2)).result()
+            removed = pool.submit(repo.delete, an_id(1))
+            with pytest.raises(TimeoutError):
+                removed.result(0.3)
+        removed.result()
+        with database.writing():
+            added = pool.submit(repo.save, a_draft(3))
+            assert repo._rows.records([an_id(2)])
+            with pytest.raises(TimeoutError):
+                added.result(0.3)
+        assert added.result().id in repo
     assert an_id(1) not in repo
 
 
@@ -387,6 +418,17 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r"pip install 'provenance\[postgres\]'"):
         SqlRepo("postgresql://host/db", DiskStore(tmp_path))
+
+
+def test_sqlite_does_without_it(tmp_path):
+    code = (
+        "import sys\n"
+        "from provenance.blobstores import MemoryStore\n"
+        "from provenance.repos.sql import SqlRepo\n"
+        f"SqlRepo({str(tmp_path / 'repo.db')!r}, MemoryStore())\n"
+        "assert not [name for name in sys.modules if 'psycopg' in name.split('.')[0] or 'postgres_' in name]\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_a_configuration_opens_it(postgres, tmp_path):
