@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +20,7 @@ from provenance.blobstores import DiskStore
 from provenance.errors import ConfigError, RepoUnavailableError
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.postgres_pool import MOST_CONNECTIONS
+from provenance.repos.sql.postgres_server import PostgresServer
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract
 from tests.repos.servers import PASSWORD
@@ -96,21 +96,21 @@ def test_processes_that_start_at_once_share_a_new_database(postgres, tmp_path):
         assert repo.get_value(an_id(seed)) == LARGE + str(seed)
 
 
-def test_whoever_comes_second_finds_the_database_of_the_first(postgres, tmp_path):
-    barrier = threading.Barrier(6)
+def test_whoever_comes_second_finds_the_database_of_the_first(postgres, tmp_path, monkeypatch):
+    asked = []
 
-    def save(number):
-        for step in range(4):
-            barrier.wait()
-            repo = SqlRepo(postgres.url(f"raced{step}"), DiskStore(tmp_path), schema="team")
-            repo.save(a_draft(number))
-            repo.close()
+    def connect_to(server, database):
+        """Runs after the database was found to be missing."""
+        if not asked:
+            asked.append(database)
+            SqlRepo(postgres.url("raced"), DiskStore(tmp_path)).save(a_draft(1))
+        return original(server, database)
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(save, range(6)))
-    for step in range(4):
-        repo = SqlRepo(postgres.url(f"raced{step}"), DiskStore(tmp_path), schema="team")
-        assert len(repo.find_records([*map(an_id, range(6))])) == 6
+    original = PostgresServer.connect_to
+    monkeypatch.setattr(PostgresServer, "connect_to", connect_to)
+    repo = SqlRepo(postgres.url("raced"), DiskStore(tmp_path))
+    assert asked == ["postgres"]
+    assert an_id(1) in repo
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
