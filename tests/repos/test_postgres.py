@@ -9,6 +9,7 @@ import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,7 @@ from provenance.errors import ConfigError, RepoUnavailableError
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.postgres_pool import MOST_CONNECTIONS
 from provenance.repos.sql.postgres_server import PostgresServer
+from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract
 from tests.repos.servers import PASSWORD
@@ -57,6 +59,7 @@ import sys
 from pathlib import Path
 from provenance.blobstores import DiskStore
 from provenance.repos.sql import SqlRepo
+from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 
 url, place, steps = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
@@ -222,6 +225,31 @@ def test_who_adds_waits_for_nobody_but_who_removes(postgres, tmp_path):
                 added.result(0.3)
         assert added.result().id in repo
     assert an_id(1) not in repo
+
+
+def test_who_adds_locks_rows_in_one_order(postgres, tmp_path):
+    """Otherwise one that has the first row and one that has the second would wait for each other."""
+    repo = open_repo(postgres, tmp_path)
+    rows = repo._rows
+    one, two = (replace(a_draft(seed, LARGE), inputs=pack(LARGE + "2", "joblib", {})) for seed in (1, 2))
+    first = repo.save(one)
+    two = replace(two, value=two.inputs, inputs=one.value)  # the same blobs the other way around
+    blobs = sorted([(first.value_blob.key, 1), (first.inputs_blob.key, 1)])
+    recipes = sorted((a_recipe(seed), first.id) for seed in range(5))
+    cases = [
+        (rows._recipe.put, recipes, lambda: repo.add_recipes(dict(reversed(recipes)))),
+        (rows._blob.refer, blobs, lambda: repo.save(two)),
+        (rows._blob.refer, blobs, lambda: repo.save(replace(one, record=a_draft(3).record))),
+    ]
+    for statement, ordered, add in cases:
+        with ThreadPoolExecutor(1) as pool:
+            with rows._database.adding() as transaction:
+                transaction.execute(statement, ordered[0])
+                other = pool.submit(add)
+                with pytest.raises(TimeoutError):
+                    other.result(0.3)
+                transaction.execute(statement, ordered[-1])
+            other.result()
 
 
 def test_a_write_that_is_cut_off_is_an_error_and_leaves_no_row(postgres, tmp_path):
