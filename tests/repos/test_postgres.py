@@ -267,6 +267,21 @@ def test_a_write_that_is_cut_off_is_an_error_and_leaves_no_row(postgres, tmp_pat
     assert count(repo, "runs") == 0
 
 
+def test_an_error_of_the_callers_own_is_not_hidden_by_a_lost_connection(postgres, tmp_path):
+    repo = open_repo(postgres, tmp_path)
+    database = repo._rows._database
+
+    def write():
+        with database.writing() as transaction:
+            transaction.execute(f"INSERT INTO {database.dialect.table('runs')} VALUES ('x', '{{}}', now())")
+            terminate_others(postgres, "provenance_tests")
+            raise KeyError("own")
+
+    with pytest.raises(KeyError, match="own"):
+        write()
+    assert count(repo, "runs") == 0
+
+
 def test_a_failed_write_is_undone(postgres, tmp_path):
     repo = open_repo(postgres, tmp_path)
     database = repo._rows._database
