@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import cast
@@ -33,8 +33,9 @@ class _Connection(sqlite3.Connection):
     owner = 0
     """Id of the process that opened it."""
 
-    def __del__(self) -> None:
-        if self.owner == os.getpid():
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
+        # The function is bound here, as modules are emptied before what is left is collected at exit.
+        if self.owner == getpid():
             self.close()
 
 
@@ -49,8 +50,8 @@ class _Held:
         self._pid = os.getpid()
         everyone.add(connection)
 
-    def __del__(self) -> None:
-        if self._pid == os.getpid():
+    def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
+        if self._pid == getpid():
             self._all.discard(self.connection)
             self.connection.close()
 
