@@ -60,5 +60,5 @@ def checked_id(value: object, kind: str) -> str:
     """`value` if it can be an id, else `InvalidIdError`."""
     if isinstance(value, str) and _HEX_ID.fullmatch(value):
         return value
-    msg = f"not an id of an {kind}: {value!r:.80}; ids are 64 lower-case hex digits"
-    raise InvalidIdError(msg.replace("an set", "a set"))
+    msg = f"not a valid {kind} id: {value!r:.80}; ids are 64 lower-case hex digits"
+    raise InvalidIdError(msg)

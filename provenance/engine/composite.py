@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
-from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.proxy import holding_proxy, reference_proxy
+from provenance.artifacts.proxy import holding_proxy
 from provenance.engine import key
-from provenance.engine.record import Recorder, Target, result_id
+from provenance.engine.record import Recorder, Target
 from provenance.engine.spec import FunctionSpec
 from provenance.engine.values import Encoding, describe_value
 from provenance.errors import CompositeError
-from provenance.hashing import fingerprint
+from provenance.hashing import hash_value
 from provenance.types import ValueId
 
 
@@ -38,9 +37,8 @@ def store_composite(recorder: Recorder) -> object:
     value: Mapping[str, object] = recorder.computed.value  # type: ignore[assignment]  # checked before
     started = perf_counter()
     members = {name: describe_value(member, call.repo) for name, member in value.items()}
-    whole = fingerprint(dict(value), path="result")
     seconds = perf_counter() - started
-    composite_id = call.id if call.use_cache else key.uncached_id(call.id, ValueId(whole.digest))
+    composite_id = call.id if call.use_cache else key.uncached_id(call.id, ValueId(hash_value(dict(value))))
     stored: dict[str, object] = {}
     for name, described in members.items():
         target = Target(
@@ -52,7 +50,7 @@ def store_composite(recorder: Recorder) -> object:
         same = artifact.value_id == described.value_id
         stored[name] = holding_proxy(artifact, described.value) if same else artifact.proxy()
     described = describe_value(stored, call.repo)
-    target = Target(id=result_id(call, described), name=call.spec.name, encoding=Encoding(), composite=True)
+    target = Target(id=composite_id, name=call.spec.name, encoding=Encoding(), composite=True)
     artifact = recorder.store(target, described, seconds)
     return holding_proxy(artifact, stored) if artifact.value_id == described.value_id else artifact.proxy()
 
@@ -71,8 +69,3 @@ def member_encoding(spec: FunctionSpec, name: str) -> Encoding:
 def _for_member(kwargs: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     by_key = bool(kwargs) and all(isinstance(item, Mapping) for item in kwargs.values())
     return kwargs.get(name, {}) if by_key else kwargs
-
-
-def member_proxy(artifact: Artifact, name: str) -> object:
-    """A proxy of one member of a composite artifact, without reading the composite."""
-    return reference_proxy(key.member_id(artifact.id, name))

@@ -45,8 +45,12 @@ async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs)
     if record is not None:
         return _deliver_hit(call, record)
     body = _Body(call)
-    with entered(body.frame):
-        value = await cast("Awaitable[object]", body.call())
+    try:
+        with entered(body.frame):
+            value = await cast("Awaitable[object]", body.call())
+    except BaseException:
+        _abandon(body)
+        raise
     return _finish(body, value)
 
 
@@ -81,9 +85,26 @@ def _body_arguments(call: Call, frame: Frame) -> tuple[Kargs, tuple[object, ...]
 
 def _compute(call: Call) -> object:
     body = _Body(call)
-    with entered(body.frame):
-        value = body.call()
+    try:
+        with entered(body.frame):
+            value = body.call()
+    except BaseException:
+        _abandon(body)
+        raise
     return _finish(body, value)
+
+
+def _abandon(body: _Body) -> None:
+    """Leave nothing wrong behind a body that raised: it may have changed inputs before it passed them on."""
+    call, computed = body.call_record, body.frame.computed
+    if not computed:
+        return
+    try:
+        refuse_impure(call, body.kargs, body.varargs)
+    except ImpureFunctionError:
+        _forget_nested(body.frame)
+    else:
+        _hand_up(call, computed)
 
 
 def _finish(body: _Body, value: object) -> object:
@@ -99,9 +120,15 @@ def _finish(body: _Body, value: object) -> object:
     if is_proxy(result):
         artifact = cast("ArtifactProxy", result).artifact
         _note(call, artifact)
-        if call.outer is not None:
-            call.outer.computed.extend((*body.frame.computed, artifact))
+        body.frame.computed.append(artifact)
+    _hand_up(call, body.frame.computed)
     return result
+
+
+def _hand_up(call: Call, computed: list[Artifact]) -> None:
+    """Let the body around this call know what was computed under it."""
+    if call.outer is not None:
+        call.outer.computed.extend(computed)
 
 
 def _forget_nested(frame: Frame) -> None:

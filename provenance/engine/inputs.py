@@ -96,7 +96,7 @@ def resolve_inputs(
 def _recorded(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> _Recorded:
     if spec.options.input_process_fn is not None:
         kargs, varargs = _apply("input_process_fn", spec.options.input_process_fn, kargs, varargs)
-    return _without(spec, spec.dropped, kargs, varargs)
+    return _without(spec, spec.options.remove, kargs, varargs)
 
 
 def _hashed(spec: FunctionSpec, recorded: _Recorded) -> _Recorded:

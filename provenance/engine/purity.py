@@ -7,9 +7,8 @@ from provenance.engine.call import Call
 from provenance.engine.inputs import Digests, resolve_inputs
 from provenance.engine.mutation import is_changed, is_loaded_and_changed
 from provenance.errors import HashingError, ImpureFunctionError
+from provenance.hashing import is_atom
 from provenance.types import Kargs
-
-_IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def refuse_impure(call: Call, kargs: Kargs, varargs: tuple[object, ...]) -> None:
@@ -27,7 +26,7 @@ def refuse_impure(call: Call, kargs: Kargs, varargs: tuple[object, ...]) -> None
     ImpureFunctionError
         Names the inputs that were changed.
     """
-    if all(type(value) in _IMMUTABLE for value in (*kargs.values(), *varargs)):
+    if all(map(is_atom, (*kargs.values(), *varargs))):
         return
     # What an outer body got as plain values is checked when that body ends, not once for each nested call.
     carried = None if call.outer is None else call.outer.carried

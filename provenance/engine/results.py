@@ -34,8 +34,6 @@ def record_result(call: Call, computed: Computed) -> object:
         if options.returns_composite:
             return store_composite(recorder)
         return _store_single(recorder, file)
-    except UsageError as error:
-        return report_unrecorded(call.spec, computed.value, error)
     except Exception as error:  # noqa: BLE001  a computed value is returned whatever the store does
         return report_unrecorded(call.spec, computed.value, error)
 

@@ -89,11 +89,6 @@ class FunctionSpec:
         return chosen or ()
 
     @cached_property
-    def dropped(self) -> frozenset[str]:
-        """Parameters that are neither hashed nor recorded."""
-        return self.options.remove
-
-    @cached_property
     def unhashed(self) -> frozenset[str]:
         """Parameters that are not hashed."""
         return self.options.ignore | self.options.remove

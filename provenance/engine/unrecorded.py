@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 
 from provenance.engine.inputs import Inputs
@@ -24,8 +25,6 @@ def report_unrecorded(spec: FunctionSpec, value: object, error: Exception) -> ob
 
 def _caller_level() -> int:
     """How many frames the first one outside this package is away, so that the warning names the user's line."""
-    import sys  # noqa: PLC0415
-
     level, frame = 1, sys._getframe(1)  # noqa: SLF001  inspect.stack() reads source files
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("provenance."):
         level, frame = level + 1, frame.f_back

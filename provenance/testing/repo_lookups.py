@@ -66,7 +66,7 @@ class LookupContract(RepoCase):
                 call(bad)
         of_sets: list[Callable[[object], object]] = [repo.get_set_by_id, repo.contains_set, repo.delete_set]
         for of_set in of_sets:
-            with pytest.raises(InvalidIdError, match="not an id of a set"):
+            with pytest.raises(InvalidIdError, match="not a valid set id"):
                 of_set(bad)
         assert bad not in repo
 

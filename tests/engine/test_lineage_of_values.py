@@ -239,6 +239,53 @@ def test_only_what_an_impure_body_computed_is_removed(repo):
     assert deep([0, 1, 2]) == 4
 
 
+def test_an_impure_body_that_raises_leaves_nothing_wrong_behind(repo):
+    @p.provenance()
+    def total(xs):
+        return sum(xs)
+
+    @p.provenance()
+    def fails(xs, change):
+        if change:
+            xs.append(100)
+        total(xs)
+        raise KeyError
+
+    @p.provenance()
+    def around(xs):
+        with pytest.raises(KeyError):
+            fails(xs, change=True)
+        return 0
+
+    with pytest.raises(KeyError):
+        fails(source(3), change=True)
+    assert total([0, 1, 2]) == 3
+    with pytest.raises(p.ImpureFunctionError):
+        around(source(4))
+    assert total([0, 1, 2, 3]) == 6
+    with pytest.raises(KeyError):
+        fails(source(5), change=False)
+    assert total(source(5)) == 10
+
+
+def test_members_of_a_composite_are_hashed_once():
+    hashed = []
+
+    class Member:
+        def value_repr(self):
+            hashed.append(1)
+            return 1
+
+    @p.provenance(returns_composite=True)
+    def parts():
+        return {"m": Member()}
+
+    globals()["Member"] = Member
+    Member.__qualname__ = "Member"
+    parts()
+    assert len(hashed) == 1
+
+
 def test_an_impure_body_is_named_also_where_nothing_may_be_deleted(caplog):
     from provenance.repos.memory import MemoryRepo
 
