@@ -19,3 +19,24 @@ def unconfigured(monkeypatch, tmp_path):
     state.install(state.Settings())
     yield
     state.install(before)
+
+
+# Servers are started by the first test in a process that wants one, and stopped when the process ends.
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; see `tests.servers.postgres.Server`."""
+    from tests.servers.postgres import postgres_server
+
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """An S3 server with a bucket; see `tests.servers.s3.S3`."""
+    from tests.servers.s3 import s3_server
+
+    with s3_server() as server:
+        yield server

@@ -25,7 +25,7 @@ from provenance.repos.sql.postgres_server import PostgresServer
 from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract
-from tests.repos.servers import PASSWORD
+from tests.servers.postgres import PASSWORD
 
 ROOT = Path(__file__).parents[2]
 
