@@ -6,7 +6,7 @@ Everything here is data or a Protocol. A record is what is stored; an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +108,16 @@ class BlobStore(Protocol):
 
     def delete(self, key: BlobKey) -> None: ...
     def ids(self) -> Iterator[BlobKey]: ...
+    def batch_contains(self, keys: Iterable[object]) -> set[BlobKey]:
+        """Those of `keys` that are in the store."""
+
+    def batch_get(self, keys: Iterable[BlobKey]) -> list[bytes]:
+        """The bytes of `keys`, in their order; all of them are in memory at once."""
+
+    def batch_put(self, items: Iterable[Payload | bytes], *, extension: str = "") -> list[BlobRef]:
+        """Store bytes; the refs are in the order of the items, which are taken when they are about to be stored."""
+
+    def batch_delete(self, keys: Iterable[BlobKey]) -> None: ...
 
 
 INPUTS_SERIALIZER = "joblib"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypedDict, get_args
+from typing import TypedDict, TypeVar, get_args
 
+from provenance._util.parallel import for_each
 from provenance._util.payload import Buffers
 from provenance.blobstores.keys import check_extension, check_key, is_key
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, PermissionDeniedError
 from provenance.types import BlobKey, BlobRef, OnDuplicateKey, Payload, Permissions
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class StoreOptions(TypedDict, total=False):
@@ -38,6 +42,9 @@ class StoreBase(ABC):
         What happens when bytes are put that are there already: nothing, they are written again, they are compared
         with the new ones, or `DuplicateKeyError` is raised.
     """
+
+    at_once = 1
+    """How many operations of a batch are run at the same time; more than 1 pays where the store is far away."""
 
     def __init__(  # noqa: PLR0913  each option is a keyword of its own
         self,
@@ -152,6 +159,75 @@ class StoreBase(ABC):
         """
         self._require(self._permissions.read, "read")
         return self._ids()
+
+    # ---- many at once
+
+    def batch_contains(self, keys: Iterable[object]) -> set[BlobKey]:
+        """Return those of `keys` that are in the store; none if it may not be read.
+
+        Raises
+        ------
+        StorageError
+            The storage cannot be reached.
+        """
+        if not self._permissions.read:
+            return set()
+        candidates = list(dict.fromkeys(check_key(key) for key in keys if is_key(key)))
+        return {key for key, is_there in zip(candidates, self._each(self._has, candidates), strict=True) if is_there}
+
+    def batch_get(self, keys: Iterable[BlobKey]) -> list[bytes]:
+        """Return the verified bytes of `keys`, in the order of the keys.
+
+        All of them are in memory at once: ask for as many as fit. A key that is given twice is read once.
+
+        Raises
+        ------
+        Exception
+            What `get` raises for the first key that fails; a note in it tells which others failed. No key is read
+            if one of them cannot be a key.
+        """
+        self._require(self._permissions.read, "read")
+        wanted = [check_key(key) for key in keys]
+        unique = list(dict.fromkeys(wanted))
+        found = dict(zip(unique, self._each(self._get, unique), strict=True))
+        return [found[key] for key in wanted]
+
+    def batch_put(self, items: Iterable[Payload | bytes], *, extension: str = "") -> list[BlobRef]:
+        """Store bytes and return where they lie, in the order of the items.
+
+        Items are taken when they are about to be stored: a generator need not have all of them in memory.
+
+        Parameters
+        ----------
+        items : iterable of Payload or bytes
+            What to store.
+        extension : str
+            File extension of all of them; see `put`.
+
+        Raises
+        ------
+        Exception
+            What `put` raises for the first item that fails; a note in it tells which others failed. What was stored
+            stays stored: putting all of them again is right.
+        """
+        self._require(self._permissions.write, "write")
+        check_extension(extension)
+        return self._each(lambda item: self.put(item, extension=extension), items)
+
+    def batch_delete(self, keys: Iterable[BlobKey]) -> None:
+        """Remove the bytes of `keys`, as far as they are there.
+
+        Raises
+        ------
+        Exception
+            What `delete` raises for the first key that fails; a note in it tells which others failed. Nothing is
+            removed if one of them cannot be a key.
+        """
+        self._require(self._permissions.delete, "delete")
+        self._each(self._delete, list(dict.fromkeys(check_key(key) for key in keys)))
+
+    def _each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        return for_each(work, items, at_once=self.at_once)
 
     def _require(self, permitted: bool, operation: str) -> None:  # noqa: FBT001  a permission, not a mode
         if not permitted:

@@ -47,6 +47,7 @@ class ChainedStore(StoreBase):
             msg = f"chained blobstore {name!r} needs at least one store in stores"
             raise ConfigError(msg)
         self.stores = tuple(stores)
+        self.at_once = max(getattr(store, "at_once", 1) for store in stores)
 
     def _has(self, key: BlobKey) -> bool:
         failures: list[ProvenanceError] = []

@@ -48,6 +48,8 @@ class FsspecStore(StoreBase):
         fsspec does not know the protocol of the URL, or the package for it is not installed.
     """
 
+    at_once = 8
+
     def __init__(
         self,
         url: str,

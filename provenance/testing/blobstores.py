@@ -33,6 +33,7 @@ from provenance.errors import (
     InvalidIdError,
     PermissionDeniedError,
 )
+from provenance.testing.blob_batches import BatchContract
 from provenance.types import BlobKey, BlobRef, BlobStore, Payload
 
 BIG = bytes(range(256)) * (3 * (1 << 20) // 256) + b"and a rest"
@@ -60,7 +61,7 @@ def key_of(data: bytes, extension: str = "") -> BlobKey:
     return BlobKey(blake3(data).hexdigest() + extension)
 
 
-class BlobStoreContract:
+class BlobStoreContract(BatchContract):
     """Tests of the promises of `provenance.types.BlobStore`; subclass it once per backend."""
 
     copies = 1
