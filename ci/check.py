@@ -16,8 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
-DEBIAN_PACKAGES = {"strace": "strace"}
+DEBIAN_PACKAGES = {"strace": "strace", "openssh-server": "sshd", "npm": "npm"}
 """Programs that tests need, by the package that brings each."""
+AZURITE_FOLDER = "share/azurite-3.37.0"
+AZURITE = f"{AZURITE_FOLDER}/node_modules/azurite/dist/src/blob/main.js"
+"""The server of Azure Blob Storage that npm brings, in the folder of the virtual environment."""
 COVERAGE = ("--cov=provenance", "--cov=provenance_dask", "--cov-report=term", "--cov-fail-under=95")
 
 
@@ -52,11 +55,22 @@ def _optional(name: str, needs: str, command: tuple[str, ...]) -> list[Check]:
 
 def install_debian_packages() -> None:
     """Install the programs that tests need and pip cannot bring, where this is Debian and we are root."""
-    missing = [package for package, program in DEBIAN_PACKAGES.items() if shutil.which(program) is None]
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    missing = [package for package, program in DEBIAN_PACKAGES.items() if shutil.which(program, path=path) is None]
     apt_get = shutil.which("apt-get")
     if missing and apt_get and os.geteuid() == 0:
         for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
             subprocess.run([apt_get, *command], stdout=subprocess.DEVNULL, check=True)
+
+
+def install_azurite() -> None:
+    """Install the one server that tests need and only npm brings, where it is missing."""
+    npm = shutil.which("npm")
+    if npm and not Path(sys.prefix, AZURITE).exists():
+        folder = Path(sys.prefix, AZURITE_FOLDER)
+        package = folder.name.replace("-", "@")
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+        subprocess.run([npm, "install", "--prefix", str(folder), *options, package], check=True)
 
 
 def run(check: Check) -> float:
@@ -77,6 +91,7 @@ def main(names: list[str]) -> None:
         known = ", ".join(check.name for check in every)
         sys.exit(f"no check is called {', '.join(unknown)} (there are {known})")
     install_debian_packages()
+    install_azurite()
     wanted = [check for check in every if not names or check.name in names]
     seconds = {check.name: run(check) for check in wanted}
     print("\n== passed: " + ", ".join(f"{name} {took:.0f} s" for name, took in seconds.items()))

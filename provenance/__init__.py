@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         SerializationError,
         SetNotFoundError,
         StorageError,
+        StoreUnavailableError,
         UnrecordedResultWarning,
         UsageError,
     )
@@ -96,7 +97,7 @@ _HOMES = {
         "ConfigError DuplicateKeyError HashingError ImpureFunctionError InvalidIdError InvalidInputsError "
         "InvalidLabelsError MutatedArtifactValueError NotFoundError PermissionDeniedError ProvenanceError "
         "RepoUnavailableError SchemaVersionError SerializationError SetNotFoundError StorageError "
-        "UnrecordedResultWarning UsageError"
+        "StoreUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "dependencies promote",
@@ -141,6 +142,7 @@ __all__ = [
     "SerializationError",
     "SetNotFoundError",
     "StorageError",
+    "StoreUnavailableError",
     "UnrecordedResultWarning",
     "UsageError",
     "archive_file",

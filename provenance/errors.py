@@ -19,10 +19,11 @@
     │   ├── SetNotFoundError
     │   └── BlobNotFoundError
     └── StorageError                  repair, free or reach the storage, then run again
-        ├── PermissionDeniedError     the configuration forbids the operation on this store
+        ├── PermissionDeniedError     the configuration or the storage itself forbids the operation
         ├── DuplicateKeyError         ``on_duplicate_key: raise`` met a key that exists
         ├── BlobCorruptError          stored bytes differ from their digest
         ├── CollisionError            ``check_collision`` met other bytes under the same key
+        ├── StoreUnavailableError     the storage behind a blobstore cannot be reached, or does not answer
         ├── RepoUnavailableError      the database cannot be opened, reached or written
         └── SchemaVersionError        the database was written by a library this one cannot follow
 
@@ -55,6 +56,7 @@ __all__ = [
     "SerializationError",
     "SetNotFoundError",
     "StorageError",
+    "StoreUnavailableError",
     "UnrecordedResultWarning",
     "UsageError",
 ]
@@ -129,7 +131,7 @@ class StorageError(ProvenanceError):
 
 
 class PermissionDeniedError(StorageError):
-    """The configuration forbids this operation on the store (``read``, ``write`` or ``delete`` is false)."""
+    """The operation is forbidden, by ``read``, ``write`` or ``delete: false`` or by who keeps the storage."""
 
 
 class DuplicateKeyError(StorageError):
@@ -142,6 +144,10 @@ class BlobCorruptError(StorageError):
 
 class CollisionError(StorageError):
     """A key exists already with other content."""
+
+
+class StoreUnavailableError(StorageError):
+    """The storage behind a blobstore cannot be reached, or does not answer, however often it is asked."""
 
 
 class RepoUnavailableError(StorageError):

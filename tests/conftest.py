@@ -40,3 +40,39 @@ def s3():
 
     with s3_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """Another S3 server with a bucket, which takes any credentials; see `tests.servers.s3.S3`."""
+    from tests.servers.moto_ import moto_server
+
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs():
+    """A server of Google Cloud Storage with a bucket; see `tests.servers.gcs.Gcs`."""
+    from tests.servers.gcs import gcs_server
+
+    with gcs_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure():
+    """A server of Azure Blob Storage with a container; see `tests.servers.azure.Azure`."""
+    from tests.servers.azure import azure_server
+
+    with azure_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sftp():
+    """An SSH server; see `tests.servers.sftp.Sftp`."""
+    from tests.servers.sftp import sftp_server
+
+    with sftp_server() as server:
+        yield server
