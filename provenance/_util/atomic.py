@@ -30,6 +30,26 @@ def create_temporary(folder: StrPath) -> tuple[int, str]:
         return os.open(path, _NEW, OWNER_READS), path
 
 
+def make_folders(folder: StrPath) -> list[str]:
+    """Make a folder and those it is in where they are missing; returns what was made, the innermost first."""
+    path = os.fspath(folder)
+    try:
+        return [path] if _make_folder(path) else []
+    except FileNotFoundError:
+        outer = make_folders(os.path.dirname(path))
+        return [path, *outer] if _make_folder(path) else outer
+
+
+def _make_folder(path: str) -> bool:
+    try:
+        os.mkdir(path, OWNER_ONLY)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+        return False
+    return True
+
+
 def publish(temporary: StrPath, target: StrPath) -> bool:
     """Give a finished temporary file of the same filesystem its final name, unless the name is taken.
 

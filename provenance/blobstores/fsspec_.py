@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from provenance._util.atomic import discard
-from provenance._util.payload import Buffers, FileContent
+from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes
-from provenance.blobstores.disk import DiskStore
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
+from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES, LocalCache, most_bytes
 from provenance.blobstores.remote import Remote, TakenError, check_url, connect
 from provenance.blobstores.storage_errors import storage_failure
-from provenance.blobstores.writer import Spooled, spool
-from provenance.errors import BlobCorruptError, BlobNotFoundError, ProvenanceError, StorageError
+from provenance.blobstores.writer import Spooled, spool, spooled_file
+from provenance.errors import BlobCorruptError, ProvenanceError
 from provenance.types import BlobKey, BlobRef, Payload
 
 _SHARD = 2
@@ -39,6 +39,14 @@ class FsspecStore(StoreBase):
         Options of the filesystem, such as ``{"endpoint_url": ...}``.
     cachedir : path, optional
         A local folder that keeps a copy of what was read or written, so that it is downloaded once and can be mapped.
+        Each store has a folder of its own in it. What lies there is served without asking the remote side.
+    cache_bytes : int, str or None
+        How many bytes are kept there at most, as in ``"10 GB"``; without limit if None or ``"unlimited"``. What was
+        not used for the longest time is removed first.
+    always_check_remote : bool
+        Whether the remote side is asked each time whether it still has what there is a local copy of.
+    cleanup_cachedir : bool
+        Whether the process removes its local copies when it ends.
     **options
         See `StoreBase`.
 
@@ -50,20 +58,27 @@ class FsspecStore(StoreBase):
 
     at_once = 8
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a key of the configuration
         self,
         url: str,
         storage_options: Mapping[str, Any] | None = None,
         cachedir: str | os.PathLike[str] | None = None,
         *,
         name: str | None = None,
+        cache_bytes: int | str | None = DEFAULT_CACHE_BYTES,
+        always_check_remote: bool = False,
+        cleanup_cachedir: bool = False,
         **options: Unpack[StoreOptions],
     ) -> None:
         super().__init__(url if name is None else name, **options)
         check_url(url, self._name)
         self.url = url
         self._storage_options = dict(storage_options or {})
-        self._cache = None if cachedir is None else DiskStore(cachedir, name=f"cache of {self._name}")
+        self._always_check_remote = always_check_remote
+        self._cache: LocalCache | None = None
+        if cachedir is not None:
+            most = most_bytes(cache_bytes, self._name)
+            self._cache = LocalCache(cachedir, url, self._name, most_bytes=most, cleanup=cleanup_cachedir)
         self._remote: tuple[int, Remote] | None = None
 
     def _here(self) -> Remote:
@@ -87,7 +102,8 @@ class FsspecStore(StoreBase):
     # ---- reading
 
     def _has(self, key: BlobKey) -> bool:
-        return (self._cache is not None and key in self._cache) or self._size_of(key) is not None
+        is_near = self._cache is not None and key in self._cache and not self._always_check_remote
+        return is_near or self._size_of(key) is not None
 
     def _size_of(self, key: BlobKey) -> int | None:
         with self._reaching(f"look for {key}") as remote:
@@ -96,11 +112,16 @@ class FsspecStore(StoreBase):
     def _get(self, key: BlobKey) -> bytes:
         if self._cache is None:
             return self._download(key)
-        with contextlib.suppress(BlobNotFoundError, BlobCorruptError):
-            return self._cache.get(key)
-        data = self._download(key)
-        self._keep(data, key[64:])
+        self._check_remote(key)
+        data = self._cache.get(key)
+        if data is None:
+            data = self._download(key)
+            self._cache.keep(key, data)
         return data
+
+    def _check_remote(self, key: BlobKey) -> None:
+        if self._always_check_remote and self._size_of(key) is None:
+            raise self._missing(key)
 
     def _download(self, key: BlobKey) -> bytes:
         """The verified bytes of `key`; what arrives damaged is read a second time before it is called so."""
@@ -124,29 +145,36 @@ class FsspecStore(StoreBase):
     def _local_path(self, key: BlobKey) -> Path | None:
         if self._cache is None:
             return None
-        with contextlib.suppress(BlobNotFoundError, BlobCorruptError):
-            return self._cache.local_path(key)
-        if (self._size_of(key) or 0) < _IN_MEMORY_BYTES:
-            self._cache.put(self._download(key), extension=key[64:])
+        self._check_remote(key)
+        path = self._cache.local_path(key)
+        if path is not None:
+            return path
+        size = self._size_of(key)
+        if size is None:
+            raise self._missing(key)
+        if not self._cache.takes(size):
+            return None
+        if size < _IN_MEMORY_BYTES:
+            self._cache.keep(key, self._download(key))
         else:
             self._fetch(key, self._cache)
         return self._cache.local_path(key)
 
-    def _fetch(self, key: BlobKey, cache: DiskStore) -> None:
+    def _fetch(self, key: BlobKey, cache: LocalCache) -> None:
         """Download a large file into the cache without holding it in memory."""
         for _ in range(2):
             file = str(cache.temporary / f"{os.getpid()}-{os.urandom(8).hex()}")
             try:
                 with self._reaching(f"read {key}") as remote:
                     remote.fetch(_path(key), file)
-                ref = cache.put(FileContent(Path(file)), extension=key[64:])
+                fetched = spooled_file(file)
+                if fetched.digest == digest_of(key):
+                    cache.adopt(fetched, key[64:])
+                    return
             except FileNotFoundError:
                 raise self._missing(key) from None
             finally:
                 discard(file)
-            if ref.key == key:
-                return
-            cache.delete(ref.key)
         raise self._damaged(key)
 
     # ---- writing
@@ -156,29 +184,24 @@ class FsspecStore(StoreBase):
             data = payload.to_bytes()
             ref = BlobRef(BlobKey(hash_bytes(data) + extension), len(data))
             self._publish(ref, data)
-            self._keep(data, extension)
+            if self._cache is not None:
+                self._cache.keep(ref.key, data)
             return ref
         spooled = self._spool(payload)
         try:
             ref = BlobRef(BlobKey(spooled.digest + extension), spooled.length)
             self._publish(ref, Path(spooled.path))
             if self._cache is not None:
-                with contextlib.suppress(StorageError):
-                    self._cache.adopt(spooled, extension)
+                self._cache.adopt(spooled, extension)
         finally:
             discard(spooled.path)
         return ref
 
-    def _keep(self, data: bytes, extension: str) -> None:
-        """Keep a copy in the cache; that it cannot be kept is no reason to fail."""
-        if self._cache is not None:
-            with contextlib.suppress(StorageError):
-                self._cache.put(data, extension=extension)
-
     def _spool(self, payload: Payload) -> Spooled:
         from tempfile import gettempdir  # noqa: PLC0415  loaded when first used
 
-        folder = Path(gettempdir()) if self._cache is None else self._cache.temporary
+        is_kept = self._cache is not None and self._cache.takes(payload.size or 0)
+        folder = self._cache.temporary if self._cache is not None and is_kept else Path(gettempdir())
         return spool(payload, folder, lambda exc: storage_failure(self._name, folder, "write a temporary file", exc))
 
     def _publish(self, ref: BlobRef, source: bytes | Path) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from provenance._util.atomic import StrPath, create_temporary, discard
-from provenance.blobstores.digests import hasher
+from provenance._util.atomic import OWNER_READS, StrPath, create_temporary, discard
+from provenance.blobstores.digests import hash_file, hasher
 from provenance.errors import StorageError
 from provenance.types import Payload
 
@@ -62,6 +62,16 @@ def spool(payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = 
     finally:
         os.close(descriptor)
     return Spooled(path, file.digest, file.length)
+
+
+def spooled_file(path: str) -> Spooled:
+    """A file that something else has written, hashed, and read-only from now on."""
+    os.chmod(path, OWNER_READS)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        return Spooled(path, hash_file(descriptor), os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
 
 
 def _reserve(descriptor: int, size: int, failed: Failed) -> None:

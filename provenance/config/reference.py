@@ -37,4 +37,5 @@ def _default(option: Option) -> str:
         return "required"
     if option.default is None:
         return ""
-    return f"`{str(option.default).lower()}`"
+    is_flag = isinstance(option.default, bool)
+    return f"`{str(option.default).lower() if is_flag else option.default}`"

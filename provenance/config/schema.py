@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from provenance._util.sizes import parse_size
+from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES
 from provenance.blobstores.verified import Verify
 from provenance.config.environment import plain
 from provenance.config.problems import EnvironmentText
@@ -124,6 +126,14 @@ def _is_postgres_url(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("postgresql://", "postgresql+psycopg://"))
 
 
+def _is_size(value: object) -> bool:
+    try:
+        parse_size(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_names(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(_is_text, value))
 
@@ -143,6 +153,7 @@ PATH = Kind("a path", _is_path, _read_path, place="path")
 URL = Kind("a URL", _is_text, secret=True, place="url")
 DATABASE = Kind("a path or a URL like sqlite:///path", _is_database, _read_path, secret=True, place="database")
 POSTGRES_URL = Kind("a URL like postgresql://user@host/database", _is_postgres_url, secret=True)
+SIZE = Kind("a number of bytes or a text like '10 GB'", _is_size, parse_size)
 MAPPING = Kind("a mapping", _is_mapping)
 STORE = Kind("the name of a blobstore", _is_text, refers_to="blobstores")
 STORES = Kind("a list of names of blobstores", _is_names, refers_to="blobstores")
@@ -171,6 +182,14 @@ _REMOTE = (
     Option("basepath", TEXT, "Folder under `url`; without `url`, what follows the protocol, as in `bucket/prefix`."),
     Option("storage_options", MAPPING, "Options of the fsspec filesystem, such as `endpoint_url`."),
     Option("cachedir", PATH, "Local folder that keeps a copy of what was read or written."),
+    Option("cache_bytes", SIZE, "How many bytes are kept in `cachedir`, or `unlimited`.", default=DEFAULT_CACHE_BYTES),
+    Option(
+        "always_check_remote",
+        FLAG,
+        "Whether the remote side is asked each time whether it still has what there is a local copy of.",
+        default=False,
+    ),
+    Option("cleanup_cachedir", FLAG, "Whether a process removes its local copies when it ends.", default=False),
     *_STORE,
 )
 _DATABASE_REPO = (
