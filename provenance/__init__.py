@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         SetNotFoundError,
         StorageError,
         StoreUnavailableError,
+        TierUnavailableError,
         UnrecordedResultWarning,
         UsageError,
     )
@@ -97,7 +98,7 @@ _HOMES = {
         "ConfigError DuplicateKeyError HashingError ImpureFunctionError InvalidIdError InvalidInputsError "
         "InvalidLabelsError MutatedArtifactValueError NotFoundError PermissionDeniedError ProvenanceError "
         "RepoUnavailableError SchemaVersionError SerializationError SetNotFoundError StorageError "
-        "StoreUnavailableError UnrecordedResultWarning UsageError"
+        "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "dependencies promote",
@@ -143,6 +144,7 @@ __all__ = [
     "SetNotFoundError",
     "StorageError",
     "StoreUnavailableError",
+    "TierUnavailableError",
     "UnrecordedResultWarning",
     "UsageError",
     "archive_file",

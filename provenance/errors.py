@@ -25,6 +25,7 @@
         ├── CollisionError            ``check_collision`` met other bytes under the same key
         ├── StoreUnavailableError     the storage behind a blobstore cannot be reached, or does not answer
         ├── RepoUnavailableError      the database cannot be opened, reached or written
+        ├── TierUnavailableError      a member of a chain that is needed is out of reach
         └── SchemaVersionError        the database was written by a library this one cannot follow
 
 A result that was computed but could not be recorded is no error: the caller gets the plain value and the warning
@@ -57,6 +58,7 @@ __all__ = [
     "SetNotFoundError",
     "StorageError",
     "StoreUnavailableError",
+    "TierUnavailableError",
     "UnrecordedResultWarning",
     "UsageError",
 ]
@@ -152,6 +154,10 @@ class StoreUnavailableError(StorageError):
 
 class RepoUnavailableError(StorageError):
     """The database behind a repo cannot be opened, reached or written."""
+
+
+class TierUnavailableError(StorageError):
+    """A member of a chain is out of reach, and the others cannot do without it what was asked for."""
 
 
 class SchemaVersionError(StorageError):

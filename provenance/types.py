@@ -207,12 +207,17 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetRecord:
-    """An immutable set of artifact ids, with the labels it was last saved or loaded under."""
+    """An immutable set of artifact ids, with the labels it was last saved or loaded under.
+
+    `created_at` is when the set was first stored, `saved_at` when it was saved under these labels; both are set by the
+    repo.
+    """
 
     id: SetId
     artifact_ids: frozenset[ArtifactId]
     labels: Mapping[str, JSON] | None = None
     created_at: datetime | None = None
+    saved_at: datetime | None = field(default=None, compare=False)
 
 
 class Repo(Protocol):

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 from typing import Unpack, get_args
 
 from provenance._util.atomic import OWNER_ONLY, discard, publish, sweep, sync_folder
@@ -94,7 +95,12 @@ class DiskStore(StoreBase):
     # ---- reading
 
     def _has(self, key: BlobKey) -> bool:
-        return os.path.isfile(self._file(key))
+        try:
+            return S_ISREG(os.stat(self._file(key)).st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as exc:  # it may well be there
+            raise self._failure(exc, f"look for {key}") from exc
 
     def _get(self, key: BlobKey) -> bytes:
         descriptor = self._opened(key)

@@ -17,7 +17,13 @@ from provenance.engine.purity import refuse_impure
 from provenance.engine.record import Computed
 from provenance.engine.results import record_result
 from provenance.engine.spec import FunctionSpec
-from provenance.errors import BlobCorruptError, BlobNotFoundError, ImpureFunctionError, StorageError
+from provenance.errors import (
+    BlobCorruptError,
+    BlobNotFoundError,
+    ImpureFunctionError,
+    StorageError,
+    TierUnavailableError,
+)
 from provenance.repos.capture import note_use
 from provenance.types import ArtifactRecord, Kargs, RecipeKey
 
@@ -151,10 +157,10 @@ def _deliver_hit(call: Call, record: ArtifactRecord) -> object:
 
 
 def _load_or_recompute(call: Call, artifact: Artifact) -> object:
-    """The stored value; computed again, and thereby repaired, where its bytes are missing or damaged."""
+    """The stored value; computed again, and thereby repaired, where its bytes are missing, damaged or out of reach."""
     try:
         return artifact.value
-    except (BlobNotFoundError, BlobCorruptError):
+    except (BlobNotFoundError, BlobCorruptError, TierUnavailableError):
         return plain_value(_compute(call))
 
 

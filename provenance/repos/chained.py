@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar, Unpack
 
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.artifacts.labels import Labels
+from provenance.artifacts.sets import ArtifactSet
+from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, Tiers, WritePolicy, worst
 from provenance.errors import (
     BlobNotFoundError,
-    ConfigError,
     NotFoundError,
     PermissionDeniedError,
     ProvenanceError,
-    StorageError,
+    TierUnavailableError,
 )
 from provenance.repos.base import BaseRepo, Located
+from provenance.repos.chained_lineage import copy_up, downstream
 from provenance.repos.options import RepoOptions
 from provenance.repos.transfer import copied_payload, stored_artifact
 from provenance.types import (
@@ -38,14 +43,21 @@ K = TypeVar("K", ArtifactId, RecipeKey)
 T = TypeVar("T")
 Found = Mapping[K, ArtifactRecord]
 
+logger = logging.getLogger("provenance.repos")
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 class ChainedRepo(BaseRepo):
     """Look up in the first repo that has it, store in every repo that may be written.
 
     What is found further down is copied into the earlier members that permit ``write`` and ``read_through_write``:
     an artifact that lies in its row at once, one with larger bytes when its value is first read. Bytes are copied
-    as they are. What is damaged, missing or out of reach in one member is looked for in the next one. Sets are not
-    copied, since which one is the latest under some labels can change: the first member that has such a set decides.
+    as they are, and what the artifact was made from is not copied with it: it is found through the chain. What is
+    damaged, missing or out of reach in one member is looked for in the next one. Of the sets with some labels, the one
+    that was last saved in any member is found, by the clocks of their databases; sets are not copied.
+
+    While a member that may have it is out of reach, what is not found is computed again, and methods that would have to
+    say that it is not there raise `TierUnavailableError`. Deleting needs every member.
 
     Parameters
     ----------
@@ -53,33 +65,51 @@ class ChainedRepo(BaseRepo):
         The members, the nearest first.
     name : str
         What the repo is called in the configuration and in messages.
+    write_policy : {"all", "first", "any"}
+        Which of the repos that permit ``write`` must take what is stored: each of them; only the nearest one, or the
+        next one where that is out of reach and left out; or at least one. Those that need not take it and fail are
+        reported in the log, once. What one repo has taken stays there when `save` raises.
+    on_unreachable : {"skip", "raise"}
+        What happens when a repo cannot be used: it is left out for a while, with one warning in the log for the whole
+        outage, or `TierUnavailableError` is raised.
+    retry_seconds : float
+        How long a repo is left out before it is asked again, by one of the callers in each process.
     **options
         See `provenance.repos.base.BaseRepo`; they hold for the chain as a whole, besides those of its members.
 
     Raises
     ------
     ConfigError
-        There is no member.
+        There is no member, or an option has a value it cannot have.
     """
 
-    def __init__(self, repos: Sequence[BaseRepo], *, name: str = "chained", **options: Unpack[RepoOptions]) -> None:
+    def __init__(
+        self,
+        repos: Sequence[BaseRepo],
+        *,
+        name: str = "chained",
+        write_policy: WritePolicy = "all",
+        on_unreachable: OnUnreachable = "skip",
+        retry_seconds: float = RETRY_SECONDS,
+        **options: Unpack[RepoOptions],
+    ) -> None:
         super().__init__(name, **options)
-        if not repos:
-            msg = f"chained repo {name!r} needs at least one repo in repos"
-            raise ConfigError(msg)
-        self.repos = tuple(repos)
+        self._tiers = Tiers(
+            repos,
+            f"chained repo {name!r}",
+            logger,
+            write_policy=write_policy,
+            on_unreachable=on_unreachable,
+            retry_seconds=retry_seconds,
+        )
+        self.repos = self._tiers.members
         own = self._permissions
-        members = [repo.permissions for repo in self.repos]
         self._permissions = Permissions(
             read=own.read,
-            write=own.write and any(member.write for member in members),
+            write=own.write and bool(self._tiers.permitting("write")),
             read_through_write=own.read_through_write,
-            delete=own.delete and any(member.delete for member in members),
+            delete=own.delete and bool(self._tiers.permitting("delete")),
         )
-
-    def _permitting(self, operation: str) -> list[BaseRepo]:
-        self._require(operation)
-        return [repo for repo in self.repos if getattr(repo.permissions, operation)]
 
     def _require(self, operation: str) -> None:
         if not getattr(self._permissions, operation):
@@ -101,16 +131,18 @@ class ChainedRepo(BaseRepo):
 
     def _find(self, keys: Collection[K], ask: Callable[[BaseRepo, Collection[K]], Found[K]]) -> dict[K, ArtifactRecord]:
         found: dict[K, ArtifactRecord] = {}
-        if not self._permissions.read:
+        if not keys or not self._permissions.read:
             return found
         missing = keys
-        for position, repo in enumerate(self.repos):
-            fetched = ask(repo, missing)
+
+        def ask_for_the_rest(repo: BaseRepo) -> Found[K]:
+            return ask(repo, missing)
+
+        for position, fetched in self._tiers.answers("look up", ask_for_the_rest, []):
             for key, record in fetched.items():
                 if key not in found or _has_bytes(record):
                     found[key] = record
-            if position:
-                self._copy_up((record for record in fetched.values() if _lies_in_row(record)), position)
+            self._copy_up([Located(record, b"") for record in fetched.values() if _lies_in_row(record)], position)
             missing = [key for key in missing if key not in found or not _has_bytes(found[key])]
             if not missing:
                 break
@@ -118,97 +150,136 @@ class ChainedRepo(BaseRepo):
 
     def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
         """Return the record with this value that was stored last in the first member that has one."""
-        return self._first(lambda repo: repo.find_latest(value_id))
+        return next(self._known(lambda repo: repo.find_latest(value_id)), None)
 
     def find_run(self, run_id: str) -> RunRecord | None:
         """Return the facts recorded about one process."""
-        return self._first(lambda repo: repo.find_run(run_id))
+        return next(self._known(lambda repo: repo.find_run(run_id)), None)
 
-    def _first(self, ask: Callable[[BaseRepo], T | None]) -> T | None:
-        if not self._permissions.read:
-            return None
-        answers = map(ask, self.repos)
-        return next((answer for answer in answers if answer is not None), None)
+    def _known(self, ask: Callable[[BaseRepo], T | None]) -> Iterator[T]:
+        """What those members answer that know an answer."""
+        if self._permissions.read:
+            answers = self._tiers.answers("look up", ask, [])
+            yield from (answer for _, answer in answers if answer is not None)
 
-    def _copy_up(self, records: Iterable[ArtifactRecord], position: int) -> None:
-        """Copy artifacts of one member into those before it."""
-        source = self.repos[position]
-        targets = [repo for repo in self.repos[:position] if _takes_copies(repo)]
-        if not targets or not self._permissions.read_through_write:
-            return
-        for record in records:
-            for repo in targets:
-                try:
-                    repo.put(Artifact(record, source))
-                except (StorageError, NotFoundError) as exc:  # it was found: a copy that fails is no reason to fail
-                    logging.getLogger("provenance.repos").warning(
-                        "artifact %s could not be copied from repo %r into %r: %s",
-                        record.id,
-                        source.name,
-                        repo.name,
-                        exc,
-                    )
+    def _copy_up(self, located: Collection[Located], position: int) -> None:
+        if self._permissions.read_through_write:
+            copy_up(self._tiers, located, position)
+
+    # ---- for people: what is not found may be where nobody can look
+
+    def __contains__(self, artifact_id: ArtifactLike) -> bool:
+        found = super().__contains__(artifact_id)
+        if not found:
+            self._refuse_absence(f"whether artifact {artifact_id!r:.80} is in repo {self._name!r} cannot be told")
+        return found
+
+    def batch_get_by_id(self, artifact_ids: Iterable[ArtifactLike]) -> list[Artifact]:
+        """Return the artifacts with these ids; see `BaseRepo.batch_get_by_id`.
+
+        Raises
+        ------
+        TierUnavailableError
+            Some were not found, and a member that may have them is out of reach.
+        """
+        with self._telling_of_outages():
+            return super().batch_get_by_id(artifact_ids)
+
+    def get_by_value_id(self, value_id: str) -> Artifact:
+        """Return the artifact with this value id; see `BaseRepo.get_by_value_id`, and `batch_get_by_id`."""
+        with self._telling_of_outages():
+            return super().get_by_value_id(value_id)
+
+    def get_set_by_id(self, set_id: object) -> ArtifactSet:
+        """Return the set with this id; see `BaseRepo.get_set_by_id`, and `batch_get_by_id`."""
+        with self._telling_of_outages():
+            return super().get_set_by_id(set_id)
+
+    def get_set_by_labels(self, labels: Labels) -> ArtifactSet:
+        """Return the set last saved under such labels; see `BaseRepo.get_set_by_labels`, and `batch_get_by_id`."""
+        with self._telling_of_outages():
+            return super().get_set_by_labels(labels)
+
+    def put_set(self, artifact_set: ArtifactSet) -> ArtifactSet:
+        """Store a set, whose members may lie in any repos of the chain; see `BaseRepo.put_set`."""
+        with self._telling_of_outages():
+            return super().put_set(artifact_set)
+
+    @contextmanager
+    def _telling_of_outages(self) -> Iterator[None]:
+        try:
+            yield
+        except NotFoundError as exc:
+            self._refuse_absence(str(exc))
+            raise
+
+    def _refuse_absence(self, what: str) -> None:
+        cause = self._tiers.outage("look up")
+        if cause is not None:
+            msg = f"{what}; but a member of the chain is out of reach: {cause}"
+            raise TierUnavailableError(msg) from cause
 
     # ---- bytes
 
     def has_value(self, record: ArtifactRecord) -> bool:
-        """Tell whether any member has the bytes of a record's value."""
+        """Tell whether any member in reach has the bytes of a record's value."""
         if not self._permissions.read:
             return False
-        if any(repo.has_value(record) for repo in self.repos):
-            return True
-        return any(repo.has_value(own) for _, repo, own in self._copies(record))
+
+        def has_it(repo: BaseRepo) -> bool:
+            if repo.has_value(record):
+                return True
+            own = _own(repo, record)
+            return own is not None and repo.has_value(own)
+
+        return any(answer for _, answer in self._tiers.answers("read", has_it, []))
 
     def value_source(self, record: ArtifactRecord) -> Located:
         """Return verified bytes of a record's value from the first member that has sound ones."""
         position, located = self._sound(record, lambda repo, own: repo.value_source(own))
         if position:
-            self._copy_up((located.record,), position)
+            self._copy_up((located,), position)
         return located
 
     def inputs_source(self, record: ArtifactRecord) -> bytes | Path:
         """Return verified bytes of a record's inputs from the first member that has sound ones."""
         return self._sound(record, lambda repo, own: repo.inputs_source(own))[1]
 
-    def _copies(self, record: ArtifactRecord) -> Iterable[tuple[int, BaseRepo, ArtifactRecord]]:
-        """The members that have this artifact with this value, and their own records of it."""
-        for position, repo in enumerate(self.repos):
-            own = repo.find_records((record.id,)).get(record.id)
-            if own is not None and own.value_id == record.value_id:
-                yield position, repo, own
-
     def _sound(self, record: ArtifactRecord, read: Callable[[BaseRepo, ArtifactRecord], T]) -> tuple[int, T]:
         """What the first member with sound bytes gives, and its position."""
         self._require("read")
         failures: list[ProvenanceError] = []
-        for position, repo, own in self._copies(record):
-            try:
-                return position, read(repo, own)
-            except (NotFoundError, StorageError) as exc:
-                failures.append(exc)
-        if failures:
-            raise failures[0]
-        msg = f"artifact {record.id} ({record.name}) is in no member of repo {self._name!r}; compute it again"
-        raise BlobNotFoundError(msg)
+
+        def read_own(repo: BaseRepo) -> T | None:
+            own = _own(repo, record)
+            return None if own is None else read(repo, own)
+
+        for position, answer in self._tiers.answers("read", read_own, failures):
+            if answer is not None:
+                return position, answer
+        raise worst(failures) or BlobNotFoundError(
+            f"artifact {record.id} ({record.name}) is in no member of repo {self._name!r}; compute it again"
+        )
 
     # ---- storing
 
     def save(self, draft: Draft) -> ArtifactRecord:
-        """Store a computed call in every member that may be written.
+        """Store a computed call in the members that may be written, as the write policy says.
 
         Returns
         -------
         ArtifactRecord
-            The record of the first of them. If another caller has stored the same call there with another value,
-            that one is what the others get.
+            The record of the first of them that took it. If another caller has stored the same call there with another
+            value, that one is what the others get.
 
         Raises
         ------
         PermissionDeniedError
             No member may be written.
-        StorageError
-            A member could not take it; the others have it.
+        TierUnavailableError, StorageError
+            A member that must take it could not; what others have taken stays there.
         """
+        self._require("write")
         winner: Artifact | None = None
 
         def store(repo: BaseRepo) -> None:
@@ -219,8 +290,8 @@ class ChainedRepo(BaseRepo):
             record = repo.save(self._for(repo, draft if winner is None else _dated(draft, winner.record)))
             winner = winner or Artifact(record, repo)
 
-        _for_each(self._permitting("write"), store)
-        assert winner is not None  # noqa: S101  a chain that may be written has a member that may be
+        self._tiers.write(store)
+        assert winner is not None  # noqa: S101  otherwise a failure was raised
         return winner.record
 
     def _for(self, repo: BaseRepo, draft: Draft) -> Draft:
@@ -228,21 +299,23 @@ class ChainedRepo(BaseRepo):
         record = draft.record
         if draft.value is not None or record.value_blob is None or repo.has_value(record):
             return draft
-        for other in self.repos:
-            if other.has_value(record):
-                payload = copied_payload(other.value_source(record).source)
+        for position, has_it in self._tiers.answers("read", lambda other: other.has_value(record), []):
+            if has_it:
+                payload = copied_payload(self.repos[position].value_source(record).source)
                 return replace(draft, value=payload, value_extension=record.value_blob.key[64:])
         return draft
 
     def put(self, artifact: ArtifactLike) -> Artifact:
-        """Store an artifact in every member that may be written; see `BaseRepo.put`."""
+        """Store an artifact in the members that may be written, as the write policy says; see `BaseRepo.put`."""
+        self._require("write")
         given = stored_artifact(artifact)
-        stored = _for_each(self._permitting("write"), lambda repo: repo.put(given))
+        stored = self._tiers.write(lambda repo: repo.put(given))
         return Artifact(stored[0].record, self)
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
-        """Record further recipe keys in the members that have the artifacts and may be written."""
-        _for_each(self._permitting("write"), lambda repo: repo.add_recipes(recipes))
+        """Record further recipe keys in the members that have the artifacts, as the write policy says."""
+        self._require("write")
+        self._tiers.write(lambda repo: repo.add_recipes(recipes))
 
     # ---- deleting
 
@@ -251,52 +324,79 @@ class ChainedRepo(BaseRepo):
 
         Recipe keys of what was made with it are forgotten there too, also where the lineage runs through several
         members.
+
+        Raises
+        ------
+        TierUnavailableError
+            A member is out of reach. It is deleted from the others; delete it again when all are in reach.
         """
-        members = self._permitting("delete")
+        self._require("delete")
         key = artifact_id_of(artifact_id)
-        affected = {key, *self.downstream((key,))}
+        failures: list[ProvenanceError] = []
+        affected = {key, *downstream(self._tiers, (key,), failures)}
 
         def delete(repo: BaseRepo) -> None:
             repo.remove_recipes(affected)
             repo.delete(key)
 
-        _for_each(members, delete)
+        self._tiers.everywhere("delete", "delete", delete)
+        if failures:
+            msg = (
+                f"artifact {key} is deleted, but not all that was made with it is known; delete it again: {failures[0]}"
+            )
+            raise TierUnavailableError(msg) from failures[0]
 
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
-        """Return everything in any member that was made with these artifacts."""
-        found: set[ArtifactId] = set()
-        fresh = set(ids)
-        while fresh:
-            fresh = {key for repo in self.repos for key in repo.downstream(fresh)} - found
-            found |= fresh
+        """Return everything in any member that was made with these artifacts.
+
+        Raises
+        ------
+        TierUnavailableError
+            A member is out of reach.
+        """
+        failures: list[ProvenanceError] = []
+        found = downstream(self._tiers, ids, failures)
+        if failures:
+            raise failures[0]
         return found
 
     def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
-        """Forget the recipe keys that lead to these artifacts."""
-        _for_each(self._permitting("delete"), lambda repo: repo.remove_recipes(ids))
+        """Forget the recipe keys that lead to these artifacts, in every member that permits it."""
+        self._require("delete")
+        self._tiers.everywhere("delete", "delete", lambda repo: repo.remove_recipes(ids))
 
     # ---- sets
 
     def find_set(self, set_id: SetId) -> SetRecord | None:
-        """Return a set from the first member that has it."""
-        return self._first(lambda repo: repo.find_set(set_id))
+        """Return a set, with the labels it was last saved under in any member."""
+        return max(self._known(lambda repo: repo.find_set(set_id)), key=_saved_at, default=None)
 
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
-        """Return the set last saved under such labels in the first member that has one."""
-        return self._first(lambda repo: repo.latest_set(labels))
+        """Return the set last saved under such labels in any member, by the clocks of their databases."""
+        return max(self._known(lambda repo: repo.latest_set(labels)), key=_saved_at, default=None)
 
     def save_set(self, record: SetRecord) -> SetRecord:
-        """Store a set in every member that may be written."""
-        return _for_each(self._permitting("write"), lambda repo: repo.save_set(record))[0]
+        """Store a set in the members that may be written, as the write policy says."""
+        self._require("write")
+        return self._tiers.write(lambda repo: repo.save_set(record))[0]
 
     def delete_set(self, set_id: object) -> None:
         """Delete a set from every member that permits it; its members stay."""
+        self._require("delete")
         key = set_id_of(set_id)
-        _for_each(self._permitting("delete"), lambda repo: repo.delete_set(key))
+        self._tiers.everywhere("delete", "delete", lambda repo: repo.delete_set(key))
 
     def close(self) -> None:
         """Close every member."""
-        _for_each(self.repos, lambda repo: repo.close())
+        with ExitStack() as stack:
+            for repo in reversed(self.repos):
+                stack.callback(repo.close)
+
+
+def _own(repo: BaseRepo, record: ArtifactRecord) -> ArtifactRecord | None:
+    """A member's own record of this artifact, if it has the same value."""
+    own = repo.find_records((record.id,)).get(record.id)
+    return own if own is not None and own.value_id == record.value_id else None
 
 
 def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
@@ -304,22 +404,8 @@ def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
     return replace(draft, record=replace(draft.record, computed_at=stored.computed_at))
 
 
-def _for_each(repos: Iterable[BaseRepo], act: Callable[[BaseRepo], T]) -> list[T]:
-    """Act on every repo, and only then raise what the first failure was."""
-    results: list[T] = []
-    failures: list[StorageError] = []
-    for repo in repos:
-        try:
-            results.append(act(repo))
-        except StorageError as exc:
-            failures.append(exc)
-    if failures:
-        raise failures[0]
-    return results
-
-
-def _takes_copies(repo: BaseRepo) -> bool:
-    return repo.permissions.write and repo.permissions.read_through_write
+def _saved_at(record: SetRecord) -> datetime:
+    return record.saved_at or _NEVER
 
 
 def _has_bytes(record: ArtifactRecord) -> bool:

@@ -31,6 +31,7 @@ class _Labelling:
     items: frozenset[str]
     labels: Mapping[str, JSON]
     set_id: SetId
+    saved_at: datetime
 
 
 class MemoryRows:
@@ -182,8 +183,11 @@ class MemoryRows:
         """A set, with the labels it was last saved under."""
         with self._lock:
             record = self._sets.get(set_id)
-            saved = (entry.labels for entry in reversed(self._labellings) if entry.set_id == set_id)
-            return None if record is None else replace(record, labels=next(saved, None))
+            if record is None:
+                return None
+            saved = (entry for entry in reversed(self._labellings) if entry.set_id == set_id)
+            last = next(saved, None)
+            return record if last is None else replace(record, labels=last.labels, saved_at=last.saved_at)
 
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """The set last saved under labels that contain these."""
@@ -191,18 +195,21 @@ class MemoryRows:
         with self._lock:
             for entry in reversed(self._labellings):
                 if wanted <= entry.items:
-                    return replace(self._sets[entry.set_id], labels=entry.labels)
+                    return replace(self._sets[entry.set_id], labels=entry.labels, saved_at=entry.saved_at)
         return None
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
         with self._lock:
             stored = self._sets.setdefault(
-                record.id, replace(record, labels=None, created_at=record.created_at or datetime.now(UTC))
+                record.id,
+                replace(record, labels=None, created_at=record.created_at or datetime.now(UTC), saved_at=None),
             )
-            if record.labels is not None:
-                self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id))
-            return replace(stored, labels=record.labels)
+            if record.labels is None:
+                return stored
+            now = datetime.now(UTC)
+            self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id, now))
+            return replace(stored, labels=record.labels, saved_at=now)
 
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from provenance._util.payload import bytes_of
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
-from provenance.errors import BlobNotFoundError
+from provenance.errors import BlobNotFoundError, TierUnavailableError
 from provenance.repos.base import BaseRepo, Located
 from provenance.repos.cache import RecordCache
 from provenance.repos.json_fields import with_plain_json
@@ -115,7 +115,10 @@ class SingleRepo(BaseRepo):
         """Tell whether the bytes of a record's value are there, not whether they are sound."""
         if not self._permissions.read:
             return False
-        return self._is_there(record)
+        try:
+            return self._is_there(record)
+        except TierUnavailableError:  # it is computed again, as nobody can read it
+            return False
 
     def _is_lost(self, record: ArtifactRecord) -> bool:
         return self._store.permissions.read and not self._is_there(record)

@@ -10,7 +10,7 @@ from provenance._util.payload import Buffers, FileContent
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import is_proxy
 from provenance.errors import ArtifactNotFoundError, BlobCorruptError, BlobNotFoundError, InvalidInputsError
-from provenance.repos.base import BaseRepo
+from provenance.repos.base import BaseRepo, Located
 from provenance.types import ArtifactRecord, Draft, Payload, RunRecord
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ def stored_artifact(obj: object) -> Artifact:
     return artifact
 
 
-def copied_draft(record: ArtifactRecord, source: BaseRepo) -> Draft:
-    """What to store elsewhere for an artifact to lie there too.
+def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | None = None) -> Draft:
+    """What to store elsewhere for an artifact to lie there too; `located` is its value, if it was just read.
 
     Raises
     ------
     BlobNotFoundError, BlobCorruptError
         Its value is lost or damaged.
     """
-    found, value = source.value_source(record)
+    found, value = located or source.value_source(record)
     recipe = found.recipe
     if recipe is not None:
         leads_to = source.find_recipes((recipe,)).get(recipe)

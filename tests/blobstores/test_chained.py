@@ -73,7 +73,7 @@ class TestReading:
         last.put(b"x")
         with caplog.at_level(logging.WARNING):
             assert ChainedStore([Full(name="tiny"), last]).get(KEY) == b"x"
-        assert "not copied into 'tiny': full" in caplog.text
+        assert "'tiny' is out of reach and is left out: full" in caplog.text
 
     def test_damage_in_one_store_is_mended_from_the_next(self) -> None:
         first, second = damaged(MemoryStore()), MemoryStore()
@@ -103,6 +103,9 @@ class TestReading:
     def test_the_error_tells_of_the_worst_that_was_met(self, tmp_path: Path) -> None:
         class Unreachable(MemoryStore):
             def _has(self, key: BlobKey) -> bool:
+                raise StorageError("out of reach")
+
+            def _get(self, key: BlobKey) -> bytes:
                 raise StorageError("out of reach")
 
         missing, lost = MemoryStore(), Unreachable()
@@ -187,7 +190,7 @@ class TestTheRest:
         assert sorted(ChainedStore([first, last]).ids()) == sorted([KEY, key_of(b"y")])
 
     def test_a_chain_of_nothing_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match="at least one"):
+        with pytest.raises(ConfigError, match="at least one member"):
             ChainedStore([])
 
     def test_chains_nest(self, tmp_path: Path) -> None:

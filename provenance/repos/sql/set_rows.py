@@ -39,14 +39,15 @@ class SetRows:
         return None if row is None else self._record(row)
 
     def _record(self, row: Row) -> SetRecord:
-        sequence, set_id, created_at, *labels = row
+        sequence, set_id, created_at, *saved = row
         members = self._database.fetch_all(self._sql.members, (sequence,))
-        found: Any = self._dialect.json_value(labels[0]) if labels else None
+        labels: Any = self._dialect.json_value(saved[0]) if saved else None
         return SetRecord(
             id=set_id,
             artifact_ids=frozenset(member[0] for member in members),
-            labels=found,
+            labels=labels,
             created_at=self._dialect.time_value(created_at),
+            saved_at=self._dialect.time_value(saved[1]) if saved else None,
         )
 
     def save(self, transaction: Transaction, record: SetRecord) -> SetRecord:
@@ -57,16 +58,19 @@ class SetRows:
             members = [(inserted[0], artifact_id) for artifact_id in record.artifact_ids]
             transaction.executemany(self._sql.insert_member, members)
         sequence, _, stored_at = transaction.execute(self._sql.set, (record.id,)).fetchone()
+        saved_at = None
         if record.labels is not None:
             text = self._dialect.json_parameter(dump_json(record.labels))
-            labels = transaction.execute(self._sql.insert_labels, (sequence, text)).fetchone()
-            items = [(item, labels[0]) for item in _digests(record.labels)]
+            labels, at = transaction.execute(self._sql.insert_labels, (sequence, text)).fetchone()
+            saved_at = self._dialect.time_value(at)
+            items = [(item, labels) for item in _digests(record.labels)]
             transaction.executemany(self._sql.insert_label_item, items)
         return SetRecord(
             id=record.id,
             artifact_ids=record.artifact_ids,
             labels=record.labels,
             created_at=self._dialect.time_value(stored_at),
+            saved_at=saved_at,
         )
 
     def remove(self, transaction: Transaction, set_id: SetId) -> None:

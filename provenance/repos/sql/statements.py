@@ -190,7 +190,11 @@ class SetStatements:
     def __init__(self, dialect: Dialect) -> None:
         found = sa.select(artifact_sets.c.sequence, artifact_sets.c.id, artifact_sets.c.created_at)
         labelled = sa.select(
-            artifact_sets.c.sequence, artifact_sets.c.id, artifact_sets.c.created_at, set_labels.c.labels
+            artifact_sets.c.sequence,
+            artifact_sets.c.id,
+            artifact_sets.c.created_at,
+            set_labels.c.labels,
+            set_labels.c.saved_at,
         ).join_from(set_labels, artifact_sets, artifact_sets.c.sequence == set_labels.c.set_sequence)
         by_id = artifact_sets.c.id == _bind(artifact_sets.c.id)
         self.set = dialect.sql(found.where(by_id), "id")
@@ -220,7 +224,7 @@ class SetStatements:
             .values(
                 set_sequence=_bind(set_labels.c.set_sequence), labels=_bind(set_labels.c.labels), saved_at=dialect.now
             )
-            .returning(set_labels.c.sequence),
+            .returning(set_labels.c.sequence, set_labels.c.saved_at),
             "set_sequence",
             "labels",
         )
