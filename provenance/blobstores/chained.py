@@ -151,17 +151,17 @@ class ChainedStore(StoreBase):
         """
         if not self._permissions.read:
             return set()
-        missing = {check_key(key) for key in keys if is_key(key)}
+        wanted = {check_key(key) for key in keys if is_key(key)}
         found: set[BlobKey] = set()
         failures: list[ProvenanceError] = []
-        if missing:
-            for _, present in self._tiers.answers("read", lambda store: store.batch_contains(missing), failures):
-                found |= present
-                missing -= present
-                if not missing:
-                    return found
-        if failures:
-            raise self._unfound(min(missing), failures)
+        answers = self._tiers.answers("read", lambda store: store.batch_contains(wanted - found), failures)
+        while found < wanted:
+            answer = next(answers, None)
+            if answer is None:
+                break
+            found |= answer[1]
+        if failures and found < wanted:
+            raise self._unfound(min(wanted - found), failures)
         return found
 
     def batch_get(self, keys: Iterable[BlobKey]) -> list[bytes]:
@@ -172,13 +172,17 @@ class ChainedStore(StoreBase):
         self._require(self._permissions.read, "read")
         wanted = [check_key(key) for key in keys]
         found: dict[BlobKey, bytes] = {}
+        damage: list[BlobCorruptError] = []
 
         def get_the_rest(store: BlobStore) -> dict[BlobKey, bytes]:
             present = sorted(store.batch_contains(key for key in wanted if key not in found))
             try:
                 return dict(zip(present, store.batch_get(present), strict=True))
-            except (BlobNotFoundError, BlobCorruptError):
-                return {}  # each is looked for by itself, so that one that is damaged does not hide the others
+            except BlobCorruptError as exc:
+                damage.append(exc)
+            except BlobNotFoundError:
+                pass
+            return {}  # each is looked for by itself, so that one does not hide the others
 
         if wanted:
             for position, fetched in self._tiers.answers("read", get_the_rest, []):
@@ -187,8 +191,15 @@ class ChainedStore(StoreBase):
                 if all(key in found for key in wanted):
                     break
         lacking = [key for key in dict.fromkeys(wanted) if key not in found]
-        found.update(zip(lacking, self._each(self._get, lacking), strict=True))
+        found.update(zip(lacking, self._each(partial(self._get_one, damage), lacking), strict=True))
         return [found[key] for key in wanted]
+
+    def _get_one(self, damage: list[BlobCorruptError], key: BlobKey) -> bytes:
+        try:
+            return self._get(key)
+        except BlobNotFoundError:
+            # A batch moves what is damaged away, so that it is missing now.
+            raise next((exc for exc in damage if key in str(exc)), self._missing(key)) from None
 
     def _copy_all_up(self, blobs: Mapping[BlobKey, bytes], position: int) -> None:
         for extension in {key[64:] for key in blobs}:

@@ -24,8 +24,9 @@ from provenance.errors import (
 )
 from provenance.repos.base import BaseRepo, Located
 from provenance.repos.chained_lineage import copy_up, downstream
+from provenance.repos.chained_records import has_bytes, lies_in_row, own_record, put_in_members, save_in_members
 from provenance.repos.options import RepoOptions
-from provenance.repos.transfer import copied_payload, stored_artifact
+from provenance.repos.transfer import stored_artifact
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -140,10 +141,10 @@ class ChainedRepo(BaseRepo):
 
         for position, fetched in self._tiers.answers("look up", ask_for_the_rest, []):
             for key, record in fetched.items():
-                if key not in found or _has_bytes(record):
+                if key not in found or has_bytes(record):
                     found[key] = record
-            self._copy_up([Located(record, b"") for record in fetched.values() if _lies_in_row(record)], position)
-            missing = [key for key in missing if key not in found or not _has_bytes(found[key])]
+            self._copy_up([Located(record, b"") for record in fetched.values() if lies_in_row(record)], position)
+            missing = [key for key in missing if key not in found or not has_bytes(found[key])]
             if not missing:
                 break
         return found
@@ -229,7 +230,7 @@ class ChainedRepo(BaseRepo):
         def has_it(repo: BaseRepo) -> bool:
             if repo.has_value(record):
                 return True
-            own = _own(repo, record)
+            own = own_record(repo, record)
             return own is not None and repo.has_value(own)
 
         return any(answer for _, answer in self._tiers.answers("read", has_it, []))
@@ -251,7 +252,7 @@ class ChainedRepo(BaseRepo):
         failures: list[ProvenanceError] = []
 
         def read_own(repo: BaseRepo) -> T | None:
-            own = _own(repo, record)
+            own = own_record(repo, record)
             return None if own is None else read(repo, own)
 
         for position, answer in self._tiers.answers("read", read_own, failures):
@@ -280,37 +281,12 @@ class ChainedRepo(BaseRepo):
             A member that must take it could not; what others have taken stays there.
         """
         self._require("write")
-        winner: Artifact | None = None
-
-        def store(repo: BaseRepo) -> None:
-            nonlocal winner
-            if winner is not None and winner.value_id != draft.record.value_id:
-                repo.put(winner)
-                return
-            record = repo.save(self._for(repo, draft if winner is None else _dated(draft, winner.record)))
-            winner = winner or Artifact(record, repo)
-
-        self._tiers.write(store)
-        assert winner is not None  # noqa: S101  otherwise a failure was raised
-        return winner.record
-
-    def _for(self, repo: BaseRepo, draft: Draft) -> Draft:
-        """The draft with the bytes it takes for granted, where a member does not have them."""
-        record = draft.record
-        if draft.value is not None or record.value_blob is None or repo.has_value(record):
-            return draft
-        for position, has_it in self._tiers.answers("read", lambda other: other.has_value(record), []):
-            if has_it:
-                payload = copied_payload(self.repos[position].value_source(record).source)
-                return replace(draft, value=payload, value_extension=record.value_blob.key[64:])
-        return draft
+        return save_in_members(self._tiers, draft)
 
     def put(self, artifact: ArtifactLike) -> Artifact:
         """Store an artifact in the members that may be written, as the write policy says; see `BaseRepo.put`."""
         self._require("write")
-        given = stored_artifact(artifact)
-        stored = self._tiers.write(lambda repo: repo.put(given))
-        return Artifact(stored[0].record, self)
+        return Artifact(put_in_members(self._tiers, stored_artifact(artifact)), self)
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys in the members that have the artifacts, as the write policy says."""
@@ -378,7 +354,15 @@ class ChainedRepo(BaseRepo):
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set in the members that may be written, as the write policy says."""
         self._require("write")
-        return self._tiers.write(lambda repo: repo.save_set(record))[0]
+        first: SetRecord | None = None
+
+        def save(repo: BaseRepo) -> SetRecord:
+            nonlocal first
+            saved = repo.save_set(record if first is None else replace(record, created_at=first.created_at))
+            first = first or saved
+            return saved
+
+        return self._tiers.write(save)[0]
 
     def delete_set(self, set_id: object) -> None:
         """Delete a set from every member that permits it; its members stay."""
@@ -393,24 +377,5 @@ class ChainedRepo(BaseRepo):
                 stack.callback(repo.close)
 
 
-def _own(repo: BaseRepo, record: ArtifactRecord) -> ArtifactRecord | None:
-    """A member's own record of this artifact, if it has the same value."""
-    own = repo.find_records((record.id,)).get(record.id)
-    return own if own is not None and own.value_id == record.value_id else None
-
-
-def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
-    """The draft with the time that the first member's clock gave it, so that all members agree."""
-    return replace(draft, record=replace(draft.record, computed_at=stored.computed_at))
-
-
 def _saved_at(record: SetRecord) -> datetime:
     return record.saved_at or _NEVER
-
-
-def _has_bytes(record: ArtifactRecord) -> bool:
-    return record.value_inline is not None or record.value_blob is not None
-
-
-def _lies_in_row(record: ArtifactRecord) -> bool:
-    return record.value_inline is not None and record.inputs_blob is None

@@ -53,5 +53,5 @@ class TestSqliteBeforeSqlite(ChainContract):
 
 
 def test_a_chain_needs_a_member():
-    with pytest.raises(ConfigError, match="at least one repo"):
+    with pytest.raises(ConfigError, match="at least one member"):
         ChainedRepo([], name="empty")

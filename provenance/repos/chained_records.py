@@ -1,0 +1,97 @@
+"""Records of one artifact in several members of a chain, and how they are made to agree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from provenance.artifacts.artifact import Artifact
+from provenance.blobstores.tiers import Tiers
+from provenance.errors import NotFoundError, StorageError
+from provenance.repos.base import BaseRepo
+from provenance.repos.transfer import copied_draft, copied_payload
+from provenance.types import ArtifactRecord, Draft
+
+
+def save_in_members(tiers: Tiers[BaseRepo], draft: Draft) -> ArtifactRecord:
+    """Store a draft in the members that may be written, as the policy says, and return the record of the first.
+
+    If another caller has stored the same call there with another value, that one is what the others get.
+    """
+    winner: Artifact | None = None
+
+    def store(repo: BaseRepo) -> Artifact:
+        nonlocal winner
+        if winner is not None and winner.value_id != draft.record.value_id:
+            return repo.put(winner)
+        stored = Artifact(repo.save(_for(tiers, repo, draft if winner is None else _dated(draft, winner.record))), repo)
+        winner = winner or stored
+        return stored
+
+    return tiers.write(store)[0].record
+
+
+class _SourceError(Exception):
+    """Where an artifact should come from cannot give it, which is no failure of the member that should take it."""
+
+
+def put_in_members(tiers: Tiers[BaseRepo], given: Artifact) -> ArtifactRecord:
+    """Store an artifact of another repo in the members that may be written, as the policy says.
+
+    It is read once, if one of them lacks it.
+    """
+    drafts: list[Draft] = []
+
+    def store(repo: BaseRepo) -> ArtifactRecord:
+        existing = repo.find_records((given.id,)).get(given.id)
+        if existing is not None and repo.has_value(existing):
+            return existing
+        if not drafts:
+            drafts.append(_draft_of(given))
+        return repo.save(drafts[0])
+
+    try:
+        return tiers.write(store)[0]
+    except _SourceError as exc:
+        assert exc.__cause__ is not None  # noqa: S101  as raised below
+        raise exc.__cause__ from None
+
+
+def _draft_of(given: Artifact) -> Draft:
+    assert isinstance(given.repo, BaseRepo)  # noqa: S101  every repo is built on the base
+    try:
+        return copied_draft(given.record, given.repo)
+    except (NotFoundError, StorageError) as exc:
+        raise _SourceError from exc
+
+
+def _for(tiers: Tiers[BaseRepo], repo: BaseRepo, draft: Draft) -> Draft:
+    """The draft with the bytes it takes for granted, where a member does not have them."""
+    record = draft.record
+    if draft.value is not None or record.value_blob is None or repo.has_value(record):
+        return draft
+    for position, has_it in tiers.answers("read", lambda other: other.has_value(record), []):
+        if has_it:
+            payload = copied_payload(tiers.members[position].value_source(record).source)
+            return replace(draft, value=payload, value_extension=record.value_blob.key[64:])
+    return draft
+
+
+def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
+    """The draft with the time that the first member's clock gave it, so that all members agree."""
+    return replace(draft, record=replace(draft.record, computed_at=stored.computed_at))
+
+
+def own_record(repo: BaseRepo, record: ArtifactRecord) -> ArtifactRecord | None:
+    """A member's own record of this artifact, if it has the same value."""
+    own = repo.find_records((record.id,)).get(record.id)
+    return own if own is not None and own.value_id == record.value_id else None
+
+
+def has_bytes(record: ArtifactRecord) -> bool:
+    """Whether a row says where its value is; one that was damaged does not."""
+    return record.value_inline is not None or record.value_blob is not None
+
+
+def lies_in_row(record: ArtifactRecord) -> bool:
+    """Whether the row is all there is of an artifact."""
+    return record.value_inline is not None and record.inputs_blob is None
