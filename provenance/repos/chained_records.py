@@ -33,6 +33,10 @@ def save_in_members(tiers: Tiers[BaseRepo], draft: Draft) -> ArtifactRecord:
 class _SourceError(Exception):
     """Where an artifact should come from cannot give it, which is no failure of the member that should take it."""
 
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
 
 def put_in_members(tiers: Tiers[BaseRepo], given: Artifact) -> ArtifactRecord:
     """Store an artifact of another repo in the members that may be written, as the policy says.
@@ -52,8 +56,7 @@ def put_in_members(tiers: Tiers[BaseRepo], given: Artifact) -> ArtifactRecord:
     try:
         return tiers.write(store)[0]
     except _SourceError as exc:
-        assert exc.__cause__ is not None  # noqa: S101  as raised below
-        raise exc.__cause__ from None
+        raise exc.cause from None
 
 
 def _draft_of(given: Artifact) -> Draft:
@@ -61,7 +64,7 @@ def _draft_of(given: Artifact) -> Draft:
     try:
         return copied_draft(given.record, given.repo)
     except (NotFoundError, StorageError) as exc:
-        raise _SourceError from exc
+        raise _SourceError(exc) from exc
 
 
 def _for(tiers: Tiers[BaseRepo], repo: BaseRepo, draft: Draft) -> Draft:
