@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from provenance.artifacts.artifact import Artifact
-from provenance.errors import InvalidIdError
+from provenance.errors import ArtifactNotFoundError, InvalidIdError, InvalidInputsError
 from provenance.types import ArtifactId, SetId
 
 ArtifactLike: TypeAlias = object
@@ -40,6 +40,29 @@ def artifact_id_of(obj: ArtifactLike) -> ArtifactId:
         return obj.id
     msg = f"expected an artifact, a proxy or an artifact id, got {type(obj).__name__}: {obj!r:.80}"
     raise InvalidIdError(msg)
+
+
+def stored_artifact(obj: object) -> Artifact:
+    """The artifact that `obj` is or carries.
+
+    Raises
+    ------
+    InvalidInputsError
+        `obj` is neither an artifact nor a proxy.
+    ArtifactNotFoundError
+        The artifact was never stored.
+    """
+    artifact = obj.artifact if is_proxy(obj) else obj  # type: ignore[attr-defined]
+    if not isinstance(artifact, Artifact):
+        msg = f"expected an artifact or a proxy to store, got {type(obj).__name__}; get it from its repo first"
+        raise InvalidInputsError(msg)
+    if not artifact.is_stored:
+        msg = (
+            f"artifact {artifact.id} ({artifact.name}) was computed without being stored, so it has no bytes; "
+            "compute it again in a repo that may be written"
+        )
+        raise ArtifactNotFoundError(msg)
+    return artifact
 
 
 def artifact_ids_of(objs: ArtifactLike | Iterable[ArtifactLike]) -> list[ArtifactId]:

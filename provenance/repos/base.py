@@ -1,26 +1,32 @@
 """What every repo does for people, built on what the engine needs of one."""
 
+# Longer than 400 lines: it is the reference of what a repo does, and half of it is docstrings.
+
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
 from provenance.artifacts.artifact import Artifact, reading_from
-from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.sets import ArtifactSet
 from provenance.errors import (
     ArtifactNotFoundError,
+    BlobCorruptError,
     InvalidIdError,
     InvalidLabelsError,
+    NotFoundError,
     PermissionDeniedError,
     SetNotFoundError,
 )
+from provenance.repos.failures import Failure, left_out
 from provenance.repos.local_files import local_file
+from provenance.repos.presence import as_done
 from provenance.serializers import unpack
 from provenance.types import (
     INPUTS_SERIALIZER,
@@ -28,6 +34,7 @@ from provenance.types import (
     ArtifactId,
     ArtifactRecord,
     BlobKey,
+    BlobRef,
     Draft,
     Permissions,
     RecipeKey,
@@ -38,6 +45,10 @@ from provenance.types import (
 )
 
 _VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
+
+
+OnBlob: TypeAlias = Callable[[BlobRef, bool], object]
+"""Told of a blob that is in the store now, and whether it had to be sent there."""
 
 
 class Located(NamedTuple):
@@ -172,6 +183,23 @@ class BaseRepo(ABC):
         """
         return self.get_by_id(artifact_id).value
 
+    def batch_get_values(self, artifact_ids: Iterable[ArtifactLike]) -> list[object]:
+        """Return the values of artifacts, in the order of the ids; one query, and blobs are read several at once.
+
+        Raises what `get_value` raises.
+        """
+        artifacts = self.batch_get_by_id(artifact_ids)
+        values: list[object] = [None] * len(artifacts)
+        in_blobs = []
+        for position, artifact in enumerate(artifacts):
+            if artifact.record.value_inline is None:
+                in_blobs.append(position)
+            else:
+                values[position] = artifact.value
+        for position, value in as_done(lambda position: artifacts[position].value, in_blobs):
+            values[position] = value
+        return values
+
     def get_inputs(self, artifact_id: ArtifactLike) -> object:
         """Return the inputs of the call as ``{'kargs': {...}, 'varargs': (...)}``; artifacts among them are proxies.
 
@@ -263,6 +291,67 @@ class BaseRepo(ABC):
         """
         return self.find_set(set_id_of(set_id)) is not None
 
+    # ---- several artifacts
+
+    def batch_put(self, artifacts: Iterable[ArtifactLike]) -> list[Artifact]:
+        """Store artifacts of other repos here, as `put` does: bytes several at once, rows in transactions of many.
+
+        Parameters
+        ----------
+        artifacts : iterable of Artifact or ArtifactProxy
+            The artifacts, as they lie in other repos; what is referred to is best given before what refers to it.
+
+        Returns
+        -------
+        list of Artifact
+            As they lie here, in the order they were given.
+
+        Raises
+        ------
+        BlobNotFoundError, BlobCorruptError
+            The bytes of some are lost or damaged. Neither these nor those among the others that refer to them were
+            stored; the rest was.
+        StorageError
+            A repo cannot be reached, read or written. Some were stored perhaps; the call can be repeated.
+        """
+        outcomes = self.put_each([stored_artifact(artifact) for artifact in artifacts])
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        if failures:
+            raise left_out(failures, len(outcomes), self._name)
+        return [outcome for outcome in outcomes if isinstance(outcome, Artifact)]
+
+    def put_each(self, artifacts: Sequence[Artifact], on_blob: OnBlob | None = None) -> list[Artifact | Failure]:
+        """Store artifacts of other repos here, and return for each what it is here, or why it could not be stored.
+
+        Raises
+        ------
+        StorageError
+            A repo cannot be reached, read or written.
+        """
+        del on_blob  # what is stored one by one is told by nobody
+        outcomes: list[Artifact | Failure] = []
+        for artifact in artifacts:
+            try:
+                outcomes.append(self.put(artifact))
+            except (NotFoundError, BlobCorruptError) as exc:
+                outcomes.append(exc)
+        return outcomes
+
+    def delete(self, artifact_id: ArtifactLike) -> None:
+        """Delete an artifact, and forget every recipe key that leads to it or to what was made with it.
+
+        A blob goes when nothing in the repo refers to it any more and the repo's grace period is over.
+        Deleting what is not there is no error.
+
+        Raises
+        ------
+        InvalidIdError
+            What was given cannot be an id.
+        PermissionDeniedError
+            Nothing may be deleted from the repo.
+        """
+        self.batch_delete((artifact_id,))
+
     # ---- what a backend gives
 
     @abstractmethod
@@ -290,18 +379,10 @@ class BaseRepo(ABC):
         """
 
     @abstractmethod
-    def delete(self, artifact_id: ArtifactLike) -> None:
-        """Delete an artifact, and forget every recipe key that leads to it or to what was made with it.
+    def batch_delete(self, artifact_ids: Iterable[ArtifactLike]) -> None:
+        """Delete artifacts, as `delete` does; some queries for all of them.
 
-        A blob goes when nothing in the repo refers to it any more and the repo's grace period is over.
-        Deleting what is not there is no error.
-
-        Raises
-        ------
-        InvalidIdError
-            What was given cannot be an id.
-        PermissionDeniedError
-            Nothing may be deleted from the repo.
+        Raises what `delete` raises, and nothing is deleted then.
         """
 
     @abstractmethod
@@ -325,6 +406,10 @@ class BaseRepo(ABC):
         """Return the stored records that recipe keys led to."""
 
     @abstractmethod
+    def recipes_of(self, ids: Collection[ArtifactId]) -> dict[RecipeKey, ArtifactId]:
+        """Return the recipe keys that lead to these artifacts."""
+
+    @abstractmethod
     def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
         """Return the record with this value that was stored last."""
 
@@ -335,6 +420,10 @@ class BaseRepo(ABC):
     @abstractmethod
     def has_value(self, record: ArtifactRecord) -> bool:
         """Tell whether the bytes of a record's value are there, not whether they are sound."""
+
+    def batch_has_values(self, records: Collection[ArtifactRecord]) -> list[bool]:
+        """Tell for each record whether the bytes of its value are there; see `has_value`."""
+        return [self.has_value(record) for record in records]
 
     @abstractmethod
     def value_source(self, record: ArtifactRecord) -> Located:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar, Unpack
 
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.artifacts.labels import Labels
 from provenance.artifacts.sets import ArtifactSet
 from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, Tiers, WritePolicy, worst
@@ -22,11 +22,11 @@ from provenance.errors import (
     ProvenanceError,
     TierUnavailableError,
 )
-from provenance.repos.base import BaseRepo, Located
+from provenance.repos.base import BaseRepo, Located, OnBlob
 from provenance.repos.chained_lineage import copy_up, downstream
-from provenance.repos.chained_records import has_bytes, lies_in_row, own_record, put_in_members, save_in_members
+from provenance.repos.chained_records import has_bytes, lies_in_row, own_record, put_each_in_members, put_in_members, save_in_members
+from provenance.repos.failures import Failure
 from provenance.repos.options import RepoOptions
-from provenance.repos.transfer import stored_artifact
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -45,6 +45,7 @@ T = TypeVar("T")
 Found = Mapping[K, ArtifactRecord]
 
 logger = logging.getLogger("provenance.repos")
+_SHOWN = 5
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -147,6 +148,13 @@ class ChainedRepo(BaseRepo):
             missing = [key for key in missing if key not in found or not has_bytes(found[key])]
             if not missing:
                 break
+        return found
+
+    def recipes_of(self, ids: Collection[ArtifactId]) -> dict[RecipeKey, ArtifactId]:
+        """Return the recipe keys that lead to these artifacts in any member; of two for one key, the nearer one's."""
+        found: dict[RecipeKey, ArtifactId] = {}
+        for recipes in self._known(lambda repo: repo.recipes_of(ids)):
+            found = {**recipes, **found}
         return found
 
     def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
@@ -288,6 +296,12 @@ class ChainedRepo(BaseRepo):
         self._require("write")
         return Artifact(put_in_members(self._tiers, stored_artifact(artifact)), self)
 
+    def put_each(self, artifacts: Sequence[Artifact], on_blob: OnBlob | None = None) -> list[Artifact | Failure]:
+        """Store artifacts in the members that may be written, as the write policy says; see `BaseRepo.put_each`."""
+        self._require("write")
+        outcomes = put_each_in_members(self._tiers, artifacts, on_blob)
+        return [Artifact(outcome.record, self) if isinstance(outcome, Artifact) else outcome for outcome in outcomes]
+
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys in the members that have the artifacts, as the write policy says."""
         self._require("write")
@@ -295,8 +309,8 @@ class ChainedRepo(BaseRepo):
 
     # ---- deleting
 
-    def delete(self, artifact_id: ArtifactLike) -> None:
-        """Delete an artifact from every member that permits it; see `BaseRepo.delete`.
+    def batch_delete(self, artifact_ids: Iterable[ArtifactLike]) -> None:
+        """Delete artifacts from every member that permits it; see `BaseRepo.delete`.
 
         Recipe keys of what was made with it are forgotten there too, also where the lineage runs through several
         members.
@@ -307,18 +321,19 @@ class ChainedRepo(BaseRepo):
             A member is out of reach. It is deleted from the others; delete it again when all are in reach.
         """
         self._require("delete")
-        key = artifact_id_of(artifact_id)
+        keys = list(dict.fromkeys(map(artifact_id_of, artifact_ids)))
         failures: list[ProvenanceError] = []
-        affected = {key, *downstream(self._tiers, (key,), failures)}
+        affected = {*keys, *downstream(self._tiers, keys, failures)}
 
         def delete(repo: BaseRepo) -> None:
             repo.remove_recipes(affected)
-            repo.delete(key)
+            repo.batch_delete(keys)
 
         self._tiers.everywhere("delete", "delete", delete)
         if failures:
             msg = (
-                f"artifact {key} is deleted, but not all that was made with it is known; delete it again: {failures[0]}"
+                f"artifacts {', '.join(keys[:_SHOWN])} are deleted, but not all that was made with them is known; "
+                f"delete them again: {failures[0]}"
             )
             raise TierUnavailableError(msg) from failures[0]
 

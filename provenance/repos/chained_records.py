@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from provenance.artifacts.artifact import Artifact
 from provenance.blobstores.tiers import Tiers
 from provenance.errors import NotFoundError, StorageError
-from provenance.repos.base import BaseRepo
+from provenance.repos.base import BaseRepo, OnBlob
+from provenance.repos.failures import Failure
 from provenance.repos.transfer import copied_draft, copied_payload
 from provenance.types import ArtifactRecord, Draft
 
@@ -57,6 +59,22 @@ def put_in_members(tiers: Tiers[BaseRepo], given: Artifact) -> ArtifactRecord:
         return tiers.write(store)[0]
     except _SourceError as exc:
         raise exc.cause from None
+
+
+def put_each_in_members(
+    tiers: Tiers[BaseRepo], artifacts: Sequence[Artifact], on_blob: OnBlob | None
+) -> list[Artifact | Failure]:
+    """Store artifacts of other repos in the members that may be written, as the policy says.
+
+    What one of them could not take counts as not stored. Only blobs of the first one are told of.
+    """
+    told = [on_blob]
+    taken = tiers.write(lambda repo: repo.put_each(artifacts, told.pop() if told else None))
+    return [_worst_of(outcomes) for outcomes in zip(*taken, strict=True)]
+
+
+def _worst_of(outcomes: Sequence[Artifact | Failure]) -> Artifact | Failure:
+    return next((outcome for outcome in outcomes if not isinstance(outcome, Artifact)), outcomes[0])
 
 
 def _draft_of(given: Artifact) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -12,7 +12,7 @@ from time import monotonic
 
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
-from provenance.repos.rows import BlobCheck, Inserted
+from provenance.repos.rows import BlobCheck, Entry, Inserted
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -94,6 +94,16 @@ class MemoryRows:
                 self._recipes[record.recipe] = record.id
             return Inserted(stored, is_new=True) if existing is None else Inserted(existing, is_new=False)
 
+    def insert_many(self, entries: Sequence[Entry], recipes: Mapping[RecipeKey, ArtifactId]) -> list[Inserted]:
+        """Do for each of several rows what `insert` does."""
+        with self._lock:
+            for entry in entries:  # before any is stored, as this is what can fail
+                if entry.record.id not in self._artifacts:
+                    self._restore(entry.record, entry.blobs)
+            inserted = [self.insert(entry.record, entry.run, BlobCheck(self.sweeps, _ignore)) for entry in entries]
+            self.add_recipes(recipes)
+            return inserted
+
     def _restore(self, record: ArtifactRecord, blobs: BlobCheck) -> None:
         if blobs.sweeps != self.sweeps:
             for key in _blobs(record):
@@ -140,13 +150,23 @@ class MemoryRows:
         with self._lock:
             self._recipes.update({key: artifact for key, artifact in recipes.items() if artifact in self._artifacts})
 
-    def remove(self, artifact_id: ArtifactId) -> None:
-        """Remove a row, and note which blobs nothing refers to any more."""
+    def recipes_of(self, ids: Collection[ArtifactId]) -> dict[RecipeKey, ArtifactId]:
+        """The recipe keys that lead to these artifacts."""
+        wanted = frozenset(ids)
         with self._lock:
-            record = self._artifacts.get(artifact_id)
-            if record is not None:
+            return {key: artifact for key, artifact in self._recipes.items() if artifact in wanted}
+
+    def count_sweeps(self) -> int:
+        """Return how many sweeps there were."""
+        return self.sweeps
+
+    def remove(self, ids: Collection[ArtifactId]) -> None:
+        """Remove rows, and note which blobs nothing refers to any more."""
+        removed = frozenset(ids)
+        with self._lock:
+            for record in [self._artifacts[key] for key in removed if key in self._artifacts]:
                 self._unlink(record)
-                self._recipes = {key: artifact for key, artifact in self._recipes.items() if artifact != artifact_id}
+            self._recipes = {key: artifact for key, artifact in self._recipes.items() if artifact not in removed}
 
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
         """Everything that refers to `ids`, directly or through others."""
@@ -219,6 +239,10 @@ class MemoryRows:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+
+def _ignore(_: BlobKey) -> None:
+    """There is nothing to be put again."""
 
 
 def _blobs(record: ArtifactRecord) -> Iterable[BlobKey]:

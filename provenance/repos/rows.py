@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from provenance.types import (
@@ -40,6 +40,14 @@ class BlobCheck(NamedTuple):
     restore: Callable[[BlobKey], None]
 
 
+class Entry(NamedTuple):
+    """A row to be stored, the facts about its process, and how to make sure that its blobs are there."""
+
+    record: ArtifactRecord
+    run: RunRecord | None
+    blobs: BlobCheck
+
+
 class Rows(Protocol):
     """Rows of a repo. Every method is one transaction; permissions, bytes and caching are the repo's."""
 
@@ -68,6 +76,12 @@ class Rows(Protocol):
             A blob the row would refer to is gone and cannot be restored.
         """
 
+    def insert_many(self, entries: Sequence[Entry], recipes: Mapping[RecipeKey, ArtifactId]) -> list[Inserted]:
+        """Do for each of several rows, in this order, what `insert` does, and let recipe keys lead to them.
+
+        All are stored or, if this raises what `insert` raises, none is.
+        """
+
     def replace(
         self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
     ) -> ArtifactRecord:
@@ -79,8 +93,14 @@ class Rows(Protocol):
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Let recipe keys lead to stored artifacts; ids that are not stored are left out."""
 
-    def remove(self, artifact_id: ArtifactId) -> None:
-        """Remove a row, and note which blobs nothing refers to any more."""
+    def recipes_of(self, ids: Collection[ArtifactId]) -> dict[RecipeKey, ArtifactId]:
+        """The recipe keys that lead to these artifacts."""
+
+    def count_sweeps(self) -> int:
+        """Look up how many sweeps there were, which `sweeps` is from then on."""
+
+    def remove(self, ids: Collection[ArtifactId]) -> None:
+        """Remove rows, and note which blobs nothing refers to any more."""
 
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
         """Everything that refers to `ids`, directly or through others, whether these are stored here or not."""

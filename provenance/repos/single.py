@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,16 @@ from typing import Any, Unpack
 
 from provenance._util.payload import bytes_of
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import BlobNotFoundError, TierUnavailableError
-from provenance.repos.base import BaseRepo, Located
+from provenance.repos.base import BaseRepo, Located, OnBlob
 from provenance.repos.cache import RecordCache
+from provenance.repos.copying import Intake
+from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
+from provenance.repos.presence import lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
-from provenance.repos.transfer import copied_draft, stored_artifact
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -101,6 +103,10 @@ class SingleRepo(BaseRepo):
         self._cache.add(found.values(), drops)
         return found
 
+    def recipes_of(self, ids: Collection[ArtifactId]) -> dict[RecipeKey, ArtifactId]:
+        """Return the recipe keys that lead to these artifacts; one query."""
+        return self._rows.recipes_of(ids) if self._permissions.read else {}
+
     def find_latest(self, value_id: ValueId) -> ArtifactRecord | None:
         """Return the record with this value that was stored last."""
         return self._rows.latest_with_value(value_id) if self._permissions.read else None
@@ -119,6 +125,13 @@ class SingleRepo(BaseRepo):
             return self._is_there(record)
         except TierUnavailableError:  # it is computed again, as nobody can read it
             return False
+
+    def batch_has_values(self, records: Collection[ArtifactRecord]) -> list[bool]:
+        """Tell for each record whether the bytes of its value are there; several at once."""
+        if not (self._permissions.read and self._store.permissions.read):
+            return [self.has_value(record) for record in records]
+        lost = lost_values(self._store, records)
+        return [record.id not in lost for record in records]
 
     def _is_lost(self, record: ArtifactRecord) -> bool:
         return self._store.permissions.read and not self._is_there(record)
@@ -207,16 +220,19 @@ class SingleRepo(BaseRepo):
 
     def put(self, artifact: ArtifactLike) -> Artifact:
         """Store an artifact of another repo here: its bytes as they are, then its row; see `BaseRepo.put`."""
+        [outcome] = self.put_each([stored_artifact(artifact)])
+        if isinstance(outcome, Failure):
+            raise outcome
+        return outcome
+
+    def put_each(self, artifacts: Sequence[Artifact], on_blob: OnBlob | None = None) -> list[Artifact | Failure]:
+        """Store artifacts of other repos here, and return for each what it is here, or why it could not be stored."""
         self._require("write")
-        given = stored_artifact(artifact)
-        existing = self._rows.records((given.id,)).get(given.id)
-        if existing is not None and not self._is_lost(existing):
-            return Artifact(existing, self)
-        source = given.repo
-        if not isinstance(source, BaseRepo) or source is self:
-            msg = f"artifact {given.id} has no bytes in repo {source.name!r} that could be copied; compute it again"
-            raise BlobNotFoundError(msg)
-        return Artifact(self.save(copied_draft(given.record, source)), self)
+        outcomes = Intake(self, self._rows, self._store, on_blob).take(artifacts)
+        stored = [outcome for outcome in outcomes if isinstance(outcome, ArtifactRecord)]
+        self._cache.drop([record.id for record in stored])  # lost bytes may have been replaced
+        self._cache.add(stored, self._cache.drops)
+        return [Artifact(outcome, self) if isinstance(outcome, ArtifactRecord) else outcome for outcome in outcomes]
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys that led to stored artifacts; ids that are not stored here are left out."""
@@ -226,13 +242,13 @@ class SingleRepo(BaseRepo):
 
     # ---- deleting
 
-    def delete(self, artifact_id: ArtifactLike) -> None:
-        """Delete an artifact, and the recipe keys of what was made with it; see `BaseRepo.delete`."""
+    def batch_delete(self, artifact_ids: Iterable[ArtifactLike]) -> None:
+        """Delete artifacts, and the recipe keys of what was made with them; see `BaseRepo.delete`."""
         self._require("delete")
-        key = artifact_id_of(artifact_id)
-        self.remove_recipes({key, *self._rows.downstream((key,))})
-        self._rows.remove(key)
-        self._cache.drop((key,))
+        keys = list(dict.fromkeys(map(artifact_id_of, artifact_ids)))
+        self.remove_recipes({*keys, *self._rows.downstream(keys)})
+        self._rows.remove(keys)
+        self._cache.drop(keys)
         if self._store.permissions.delete:
             self._rows.sweep(self._grace_seconds, self._store.delete)
 

@@ -1,43 +1,68 @@
-"""Artifacts on their way from one repo to another: bytes are copied as they are."""
+"""What goes with an artifact from one repo to another: its bytes as they are, its run, and its recipe keys."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from provenance._util.payload import Buffers, FileContent
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.ids import is_proxy
-from provenance.errors import ArtifactNotFoundError, BlobCorruptError, BlobNotFoundError, InvalidInputsError
+from provenance.errors import BlobCorruptError, BlobNotFoundError
 from provenance.repos.base import BaseRepo, Located
-from provenance.types import ArtifactRecord, Draft, Payload, RunRecord
-
-if TYPE_CHECKING:
-    from provenance.artifacts.proxy import ArtifactProxy
+from provenance.repos.failures import Failure
+from provenance.types import ArtifactRecord, Draft, Payload, RecipeKey, RunRecord
 
 
-def stored_artifact(obj: object) -> Artifact:
-    """The artifact that `obj` is or carries.
+@dataclass(slots=True)
+class Copy:
+    """An artifact that is to be stored in another repo, and why it cannot be, if it cannot.
 
-    Raises
-    ------
-    InvalidInputsError
-        `obj` is neither an artifact nor a proxy.
-    ArtifactNotFoundError
-        The artifact was never stored.
+    `record` is what is to be stored. It has its bytes, or says where they lie in the repo `source`.
     """
-    artifact = cast("ArtifactProxy", obj).artifact if is_proxy(obj) else obj
-    if not isinstance(artifact, Artifact):
-        msg = f"expected an artifact or a proxy to store, got {type(obj).__name__}; get it from its repo first"
-        raise InvalidInputsError(msg)
-    if not artifact.is_stored:
-        msg = (
-            f"artifact {artifact.id} ({artifact.name}) was computed without being stored, so it has no bytes; "
-            "compute it again in a repo that may be written"
+
+    record: ArtifactRecord
+    source: BaseRepo
+    run: RunRecord
+    recipes: Collection[RecipeKey]
+    failure: Failure | None = None
+
+
+def copies_of(artifacts: Collection[Artifact], target: BaseRepo) -> Iterator[Copy]:
+    """What is to be stored in `target` for artifacts of other repos to lie there too; some queries for each repo."""
+    by_repo: defaultdict[int, list[Artifact]] = defaultdict(list)
+    for artifact in artifacts:
+        by_repo[id(artifact.repo)].append(artifact)
+    for group in by_repo.values():
+        source = group[0].repo
+        if not isinstance(source, BaseRepo) or source is target:
+            for artifact in group:
+                yield _without_source(artifact, target)
+        else:
+            yield from _copies_from(source, group)
+
+
+def _without_source(artifact: Artifact, target: BaseRepo) -> Copy:
+    msg = f"artifact {artifact.id} has no bytes in repo {artifact.repo.name!r} that could be copied; compute it again"
+    return Copy(artifact.record, target, RunRecord(artifact.run_id, {}), (), BlobNotFoundError(msg))
+
+
+def _copies_from(source: BaseRepo, artifacts: list[Artifact]) -> Iterator[Copy]:
+    recipes: defaultdict[str, set[RecipeKey]] = defaultdict(set)
+    for key, artifact_id in source.recipes_of([artifact.id for artifact in artifacts]).items():
+        recipes[artifact_id].add(key)
+    run_ids = {artifact.run_id for artifact in artifacts}
+    runs = {run_id: source.find_run(run_id) or RunRecord(run_id, {}) for run_id in run_ids}
+    for artifact in artifacts:
+        yield Copy(
+            to_be_copied(artifact.record, recipes[artifact.id]), source, runs[artifact.run_id], recipes[artifact.id]
         )
-        raise ArtifactNotFoundError(msg)
-    return artifact
+
+
+def to_be_copied(record: ArtifactRecord, recipes: Collection[RecipeKey]) -> ArtifactRecord:
+    """A record as another repo should store it: without a recipe key that was forgotten since it was read."""
+    return replace(record, sequence=None, recipe=record.recipe if record.recipe in recipes else None)
 
 
 def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | None = None) -> Draft:

@@ -9,11 +9,12 @@ A subclass gives `make_repo`::
 
 from __future__ import annotations
 
+from provenance.testing.repo_batches import BatchContract
 from provenance.testing.repo_changes import ChangeContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
 from provenance.testing.repo_sets import SetContract
 
 
-class RepoContract(RecordContract, LookupContract, ChangeContract, SetContract):
+class RepoContract(RecordContract, LookupContract, ChangeContract, BatchContract, SetContract):
     """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""

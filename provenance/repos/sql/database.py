@@ -28,6 +28,9 @@ class Transaction(Protocol):
     def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
         """Run a statement."""
 
+    def execute_each(self, sql: str, parameters: Sequence[Parameters], /) -> list[Row | None]:
+        """Run a statement once for each of several parameters; the first row that each gave, if it gave one."""
+
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object:
         """Run a statement once for each of several parameters."""
 
@@ -63,6 +66,12 @@ class Database(Protocol):
 
         They add rows, and change blobs and recipes, in the order of the tables and there in the order of the keys,
         so that none ever waits for one that waits for it.
+        """
+
+    def adding_many(self) -> AbstractContextManager[Transaction]:
+        """A transaction as `adding` that adds several artifacts, in any order: one beside which no other such one is.
+
+        Who adds one artifact only never waits for who waits for it, whatever the order of the others is.
         """
 
     def table_names(self) -> set[str]:

@@ -7,7 +7,7 @@ not prepared and name the schema of their tables.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -45,6 +45,17 @@ class _Statements:
         """Run a statement."""
         return _run(self._connection, sql, parameters)
 
+    def execute_each(self, sql: str, parameters: Sequence[Parameters], /) -> list[Row | None]:
+        """Run a statement once for each of several parameters, without waiting in between."""
+        if not parameters:
+            return []
+        cursor = self._connection.cursor(binary=True)
+        cursor.executemany(sql.encode(), parameters, returning=True)
+        rows: list[Row | None] = [cursor.fetchone()]
+        while cursor.nextset():
+            rows.append(cursor.fetchone())
+        return rows
+
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> None:
         """Run a statement once for each of several parameters, without waiting in between."""
         self._connection.cursor().executemany(sql.encode(), parameters)
@@ -81,7 +92,9 @@ class PostgresDatabase:
             with connection:
                 found = find_schema(connection, self.place, schema, create=create)
         self._dialect = replace(POSTGRES, schema=found)
-        self._lock = int.from_bytes(blake3(f"provenance\0{found}".encode()).digest(8), "big", signed=True)
+        digest = blake3(f"provenance\0{found}".encode()).digest(16)
+        self._lock = int.from_bytes(digest[:8], "big", signed=True)
+        self._many_lock = int.from_bytes(digest[8:], "big", signed=True)
         reset_at_fork(self)
 
     @property
@@ -146,9 +159,9 @@ class PostgresDatabase:
         return self._fetched(lambda connection: cast("list[Row]", _run(connection, sql, parameters).fetchall()))
 
     @contextmanager
-    def _transaction(self, lock: str) -> Iterator[_Statements]:
-        # Both in one message, so that a transaction costs two round trips besides its statements.
-        begin = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT {lock}({self._lock})".encode()
+    def _transaction(self, *locks: str) -> Iterator[_Statements]:
+        # All in one message, so that a transaction costs two round trips besides its statements.
+        begin = "; SELECT ".join(("BEGIN ISOLATION LEVEL READ COMMITTED", *locks)).encode()
         with self._translated():
             pool, connection, _ = self._started(lambda connection: connection.execute(begin))
             self._local.connection = connection
@@ -162,13 +175,19 @@ class PostgresDatabase:
     @contextmanager
     def writing(self) -> Iterator[_Statements]:
         """A transaction beside which no other one writes the tables."""
-        with self._transaction(_ALONE) as statements:
+        with self._transaction(f"{_ALONE}({self._lock})") as statements:
             yield statements
 
     @contextmanager
     def adding(self) -> Iterator[_Statements]:
         """A transaction beside which others may add rows."""
-        with self._transaction(_BESIDE_OTHERS) as statements:
+        with self._transaction(f"{_BESIDE_OTHERS}({self._lock})") as statements:
+            yield statements
+
+    @contextmanager
+    def adding_many(self) -> Iterator[_Statements]:
+        """A transaction beside which others may add rows, but none several artifacts."""
+        with self._transaction(f"{_BESIDE_OTHERS}({self._lock})", f"{_ALONE}({self._many_lock})") as statements:
             yield statements
 
     def table_names(self) -> set[str]:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import cast
@@ -32,6 +32,10 @@ class _Connection(sqlite3.Connection):
 
     owner = 0
     """Id of the process that opened it."""
+
+    def execute_each(self, sql: str, parameters: Sequence[Parameters], /) -> list[Row | None]:
+        """Run a statement once for each of several parameters; the first row that each gave, if it gave one."""
+        return [self.execute(sql, one).fetchone() for one in parameters]
 
     def __del__(self, getpid: Callable[[], int] = os.getpid) -> None:
         # The function is bound here, as modules are emptied before what is left is collected at exit.
@@ -125,15 +129,15 @@ class SqliteDatabase:
             )
             raise RepoUnavailableError(msg) from exc
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> _Connection:
         try:
-            return cast("sqlite3.Connection", self._local.held.connection)
+            return cast("_Connection", self._local.held.connection)
         except AttributeError:
             connection = self._connect("ro" if self._read_only else "rw")
             self._local.held = _Held(connection, self._connections)
             return connection
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
+    def _connect(self, mode: str) -> _Connection:
         connection: _Connection | None = None
         try:
             connection = sqlite3.connect(
@@ -189,7 +193,7 @@ class SqliteDatabase:
             raise unavailable(self._path, exc) from exc
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[_Connection]:
         """A transaction that holds the only write lock from its start, so that it never has to give up."""
         connection = self._connection()
         # Threads wait here, in turn, instead of polling for the file's lock.
@@ -205,8 +209,12 @@ class SqliteDatabase:
             except sqlite3.Error as exc:
                 raise unavailable(self._path, exc) from exc
 
-    def adding(self) -> AbstractContextManager[sqlite3.Connection]:
+    def adding(self) -> AbstractContextManager[_Connection]:
         """The same as `writing`: the file has one writer at a time."""
+        return self.writing()
+
+    def adding_many(self) -> AbstractContextManager[_Connection]:
+        """The same as `writing`."""
         return self.writing()
 
     def table_names(self) -> set[str]:

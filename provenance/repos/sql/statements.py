@@ -125,11 +125,12 @@ class WriteStatements:
             ),
             "artifact_sequence",
         )
-        self.blobs_of = dialect.sql(
-            sa.select(artifacts.c.value_blob, artifacts.c.inputs_blob).where(artifacts.c.id == _bind(artifacts.c.id)),
-            "id",
+        self.remove_artifacts = dialect.sql(
+            artifacts.delete()
+            .where(artifacts.c.id.in_(dialect.batch("ids")))
+            .returning(artifacts.c.value_blob, artifacts.c.inputs_blob),
+            "ids",
         )
-        self.remove_artifact = dialect.sql(artifacts.delete().where(artifacts.c.id == _bind(artifacts.c.id)), "id")
 
 
 class RecipeStatements:
@@ -144,6 +145,12 @@ class RecipeStatements:
             ),
             "key",
             "id",
+        )
+        self.of = dialect.sql(
+            sa.select(recipes.c.key, artifacts.c.id)
+            .join_from(artifacts, recipes, artifacts.c.sequence == recipes.c.artifact_sequence)
+            .where(artifacts.c.id.in_(dialect.batch("ids"))),
+            "ids",
         )
         removed = sa.select(artifacts.c.sequence).where(artifacts.c.id.in_(dialect.batch("ids")))
         self.remove = dialect.sql(recipes.delete().where(recipes.c.artifact_sequence.in_(removed)), "ids")
