@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from provenance._util.parallel import for_each
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
 from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
@@ -26,7 +27,6 @@ from provenance.errors import (
 )
 from provenance.repos.failures import Failure, left_out
 from provenance.repos.local_files import local_file
-from provenance.repos.presence import as_done
 from provenance.serializers import unpack
 from provenance.types import (
     INPUTS_SERIALIZER,
@@ -47,8 +47,9 @@ from provenance.types import (
 _VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
 
 
+_READ_AT_ONCE = 16
 OnBlob: TypeAlias = Callable[[BlobRef, bool], object]
-"""Told of a blob that is in the store now, and whether it had to be sent there."""
+"""Is told of a blob that is in the store now, and whether it had to be sent there."""
 
 
 class Located(NamedTuple):
@@ -196,7 +197,8 @@ class BaseRepo(ABC):
                 in_blobs.append(position)
             else:
                 values[position] = artifact.value
-        for position, value in as_done(lambda position: artifacts[position].value, in_blobs):
+        read = for_each(lambda position: artifacts[position].value, in_blobs, at_once=_READ_AT_ONCE)
+        for position, value in zip(in_blobs, read, strict=True):
             values[position] = value
         return values
 

@@ -11,11 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from provenance._util.parallel import for_each
 from provenance.artifacts.artifact import Artifact
 from provenance.errors import BlobCorruptError, BlobNotFoundError, NotFoundError, StorageError
 from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.failures import Failure
-from provenance.repos.presence import as_done, keys_there, lost_values
+from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import BlobCheck, Entry, Rows
 from provenance.repos.transfer import Copy, copied_payload, copies_of, to_be_copied
 from provenance.types import ArtifactId, ArtifactRecord, BlobKey, BlobRef, BlobStore
@@ -25,6 +26,8 @@ _Found: TypeAlias = ArtifactRecord | Failure | None
 
 ROWS_AT_ONCE = 200
 """How many artifacts are stored by one transaction."""
+BLOBS_AT_ONCE = 16
+"""How many blobs are on their way at the same time."""
 _IN_FLIGHT_BYTES = 256 << 20
 
 
@@ -73,7 +76,7 @@ class Intake:
     store : BlobStore
         Where its bytes lie.
     on_blob : callable, optional
-        Called in the caller's thread for each blob that is in the store now.
+        Called for each blob that is in the store now, in any thread, but in one at a time.
     """
 
     def __init__(self, repo: BaseRepo, rows: Rows, store: BlobStore, on_blob: OnBlob | None) -> None:
@@ -81,6 +84,7 @@ class Intake:
         self._rows = rows
         self._store = store
         self._on_blob = on_blob
+        self._lock = threading.Lock()
         self._budget = _Budget(_IN_FLIGHT_BYTES)
         self._failed: dict[ArtifactId, Failure] = {}
 
@@ -127,11 +131,15 @@ class Intake:
         there = keys_there(self._store, [BlobKey(key) for key, group in wants.items() if group[0].ref is not None])
         for key in there:
             self._tell(wants.pop(key)[0].ref, is_sent=False)
-        for group, found in as_done(self._bring, list(wants.values())):
-            for want, outcome in zip(group, found, strict=True):
+        for_each(self._bring_and_tell, wants.values(), at_once=BLOBS_AT_ONCE)
+
+    def _bring_and_tell(self, wants: Sequence[_Want]) -> None:
+        found = self._bring(wants)
+        with self._lock:  # the value of an artifact and its inputs are on their way at the same time
+            for want, outcome in zip(wants, found, strict=True):
                 _apply(want, outcome)
             if not all(isinstance(outcome, Failure) for outcome in found):
-                self._tell(group[0].ref, is_sent=True)
+                self._tell(wants[0].ref, is_sent=True)
 
     def _tell(self, ref: BlobRef | None, *, is_sent: bool) -> None:
         if self._on_blob is not None and ref is not None:

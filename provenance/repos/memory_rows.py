@@ -188,14 +188,15 @@ class MemoryRows:
                 if record is not None and record.recipe is not None:
                     self._artifacts[key] = replace(record, recipe=None)
 
-    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+    def sweep(self, grace_seconds: float, delete: Callable[[Collection[BlobKey]], None]) -> None:
         """Delete the blobs that nothing has referred to for at least so long."""
         with self._lock:
             due = [key for key, since in self._unreferenced.items() if monotonic() - since >= grace_seconds]
-            for key in due:
-                delete(key)
-                del self._unreferenced[key]
+            if due:
                 self.sweeps += 1
+                delete(due)
+            for key in due:
+                del self._unreferenced[key]
 
     # ---- sets
 

@@ -108,7 +108,7 @@ class Rows(Protocol):
     def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
         """Remove the recipe keys that lead to these artifacts."""
 
-    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+    def sweep(self, grace_seconds: float, delete: Callable[[Collection[BlobKey]], None]) -> None:
         """Delete the blobs that nothing has referred to for at least so long."""
 
     def set_by_id(self, set_id: SetId) -> SetRecord | None:

@@ -250,7 +250,7 @@ class SingleRepo(BaseRepo):
         self._rows.remove(keys)
         self._cache.drop(keys)
         if self._store.permissions.delete:
-            self._rows.sweep(self._grace_seconds, self._store.delete)
+            self._rows.sweep(self._grace_seconds, self._store.batch_delete)
 
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
         """Return everything here that was made with these artifacts, which need not be here themselves."""

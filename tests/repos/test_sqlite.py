@@ -572,7 +572,7 @@ def test_look_ups_use_an_index(tmp_path):
     sets = rows._sets._sql
     statements = {
         **{name: vars(group)[name] for group in (rows._read, rows._recipe, rows._blob, sets) for name in vars(group)},
-        "remove_artifact": rows._write.remove_artifact,
+        "remove_artifacts": rows._write.remove_artifacts,
     }
     for unindexed in ("latest_set", "sweeps"):
         statements.pop(unindexed)

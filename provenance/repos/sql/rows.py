@@ -275,7 +275,7 @@ class SqlRows:
         transaction.execute(self._recipe.remove, self._batch(ids))
         transaction.execute(self._recipe.forget, self._batch(ids))
 
-    def sweep(self, grace_seconds: float, delete: Callable[[BlobKey], None]) -> None:
+    def sweep(self, grace_seconds: float, delete: Callable[[Collection[BlobKey]], None]) -> None:
         """Delete the blobs that nothing has referred to for at least so long.
 
         They are deleted while their rows are locked: whoever stores an artifact with the same bytes meanwhile sees
@@ -284,9 +284,8 @@ class SqlRows:
         with self._writing() as transaction:
             seconds = (self._dialect.seconds_parameter(grace_seconds),)
             due = transaction.execute(self._blob.take_due, seconds).fetchall()
-            for row in due:
-                delete(row[0])
             if due:
+                delete([row[0] for row in due])
                 transaction.execute(self._blob.count_sweep)
 
     # ---- sets
