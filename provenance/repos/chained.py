@@ -24,7 +24,14 @@ from provenance.errors import (
 )
 from provenance.repos.base import BaseRepo, Located, OnBlob
 from provenance.repos.chained_lineage import copy_up, downstream
-from provenance.repos.chained_records import has_bytes, lies_in_row, own_record, put_each_in_members, put_in_members, save_in_members
+from provenance.repos.chained_records import (
+    has_bytes,
+    lies_in_row,
+    own_record,
+    put_each_in_members,
+    put_in_members,
+    save_in_members,
+)
 from provenance.repos.failures import Failure
 from provenance.repos.options import RepoOptions
 from provenance.types import (
@@ -45,7 +52,6 @@ T = TypeVar("T")
 Found = Mapping[K, ArtifactRecord]
 
 logger = logging.getLogger("provenance.repos")
-_SHOWN = 5
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -331,10 +337,7 @@ class ChainedRepo(BaseRepo):
 
         self._tiers.everywhere("delete", "delete", delete)
         if failures:
-            msg = (
-                f"artifacts {', '.join(keys[:_SHOWN])} are deleted, but not all that was made with them is known; "
-                f"delete them again: {failures[0]}"
-            )
+            msg = f"deleted, but not all that was made with {keys[0]} and others is known; do it again: {failures[0]}"
             raise TierUnavailableError(msg) from failures[0]
 
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:
