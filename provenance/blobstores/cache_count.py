@@ -37,6 +37,7 @@ class Count:
     def write(self, number: int) -> None:
         """Set the number."""
         os.pwrite(self.descriptor, number.to_bytes(_LENGTH, "little"), 0)
+        os.ftruncate(self.descriptor, _LENGTH)
 
     def add(self, number: int) -> int:
         """Add to the number and return what it is now."""
@@ -79,7 +80,8 @@ def _lock(descriptor: int, tries: int) -> Iterator[bool]:
     finally:
         if is_mine and fcntl is not None:
             # By closing alone it would stay locked as long as a process lives that was forked meanwhile.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            with contextlib.suppress(OSError):  # there were none
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _try_to_lock(descriptor: int, tries: int) -> bool:

@@ -16,9 +16,9 @@ from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
 from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES, LocalCache, most_bytes
 from provenance.blobstores.remote import Remote, TakenError, check_url, connect
-from provenance.blobstores.storage_errors import storage_failure
+from provenance.blobstores.storage_errors import is_full, storage_failure
 from provenance.blobstores.writer import Spooled, spool, spooled_file
-from provenance.errors import BlobCorruptError, ProvenanceError
+from provenance.errors import BlobCorruptError, ProvenanceError, StorageError
 from provenance.types import BlobKey, BlobRef, Payload
 
 _SHARD = 2
@@ -173,6 +173,11 @@ class FsspecStore(StoreBase):
                     return
             except FileNotFoundError:
                 raise self._missing(key) from None
+            except StorageError as exc:
+                if not is_full(exc.__cause__):
+                    raise
+                cache.rest(exc)
+                return
             finally:
                 discard(file)
         raise self._damaged(key)
@@ -200,8 +205,10 @@ class FsspecStore(StoreBase):
     def _spool(self, payload: Payload) -> Spooled:
         from tempfile import gettempdir  # noqa: PLC0415  loaded when first used
 
-        is_kept = self._cache is not None and self._cache.takes(payload.size or 0)
-        folder = self._cache.temporary if self._cache is not None and is_kept else Path(gettempdir())
+        spooled = None if self._cache is None else self._cache.spool(payload)
+        if spooled is not None:
+            return spooled
+        folder = gettempdir()
         return spool(payload, folder, lambda exc: storage_failure(self._name, folder, "write a temporary file", exc))
 
     def _publish(self, ref: BlobRef, source: bytes | Path) -> None:

@@ -12,13 +12,16 @@ from provenance._util.sizes import parse_size
 from provenance.blobstores.cache_cleanup import Cleanup
 from provenance.blobstores.cache_folder import CacheFolder
 from provenance.blobstores.disk import DiskStore
-from provenance.blobstores.storage_errors import storage_failure
 from provenance.blobstores.writer import Spooled, spool
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, StorageError
-from provenance.types import BlobKey
+from provenance.types import BlobKey, Payload
 
 DEFAULT_CACHE_BYTES = "10 GB"
 _REST_SECONDS = 60.0
+
+
+class _CannotWriteError(Exception):
+    """The folder takes nothing."""
 
 
 class LocalCache:
@@ -119,14 +122,19 @@ class LocalCache:
 
     def keep(self, key: BlobKey, data: bytes) -> None:
         """Keep a copy of these bytes."""
-        if key in self._disk or not self.takes(len(data)):
-            return
+        spooled = None if key in self._disk else self.spool(Buffers((data,)))
+        if spooled is not None:
+            self.adopt(spooled, key[64:])
+
+    def spool(self, payload: Payload) -> Spooled | None:
+        """Write a payload to `temporary`; None if it cannot be written there."""
+        if not self.takes(payload.size or 0):
+            return None
         try:
-            spooled = spool(Buffers((data,)), self.temporary, self._failure)
-        except StorageError as exc:
+            return spool(payload, self.temporary, _CannotWriteError)
+        except _CannotWriteError as exc:
             self.rest(exc)
-            return
-        self.adopt(spooled, key[64:])
+            return None
 
     def adopt(self, spooled: Spooled, extension: str) -> None:
         """Keep a file that was written to `temporary`; its temporary name is gone afterwards."""
@@ -137,7 +145,7 @@ class LocalCache:
         except StorageError as exc:
             self.rest(exc)
         except OSError as exc:
-            self.rest(self._failure(exc))
+            self.rest(exc)
         finally:
             discard(spooled.path)
 
@@ -161,9 +169,6 @@ class LocalCache:
         """Keep nothing for a minute, as it would fail again; say why if that was not said before."""
         self._rests_until = time.monotonic() + _REST_SECONDS
         self._tell(cause)
-
-    def _failure(self, cause: OSError) -> StorageError:
-        return storage_failure(self._name, self.folder, "write", cause)
 
     def _tell(self, cause: object) -> None:
         if self._has_told:

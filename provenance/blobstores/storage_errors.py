@@ -10,6 +10,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
+def is_full(cause: BaseException | None) -> bool:
+    """Whether something failed because a disk is full."""
+    return isinstance(cause, OSError) and cause.errno in _FULL
+
+
 def storage_failure(store: str, place: object, doing: str, cause: BaseException) -> StorageError:
     """The error for an operation that the storage at `place` refused."""
     code = cause.errno if isinstance(cause, OSError) else None
