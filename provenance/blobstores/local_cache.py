@@ -75,7 +75,11 @@ class LocalCache:
     # ---- reading
 
     def __contains__(self, key: BlobKey) -> bool:
-        return key in self._disk
+        try:
+            return key in self._disk
+        except StorageError as exc:
+            self._tell(exc)
+            return False
 
     def get(self, key: BlobKey) -> bytes | None:
         """The verified bytes of `key`, if they are here."""
@@ -122,7 +126,7 @@ class LocalCache:
 
     def keep(self, key: BlobKey, data: bytes) -> None:
         """Keep a copy of these bytes."""
-        spooled = None if key in self._disk else self.spool(Buffers((data,)))
+        spooled = None if key in self else self.spool(Buffers((data,)))
         if spooled is not None:
             self.adopt(spooled, key[64:])
 
