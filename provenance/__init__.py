@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     )
     from provenance.hashing import hash_value as hash  # noqa: A004  the published name
     from provenance.hashing import value_repr
-    from provenance.lineage import dependencies, promote
+    from provenance.lineage import Progress, Transfer, dependencies, promote
     from provenance.repos.capture import capture_set, provenance_set
     from provenance.repos.loading import (
         create_set,
@@ -101,7 +101,7 @@ _HOMES = {
         "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
-    "lineage": "dependencies promote",
+    "lineage": "Progress Transfer dependencies promote",
     "repos.capture": "capture_set provenance_set",
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
@@ -137,6 +137,7 @@ __all__ = [
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
+    "Progress",
     "ProvenanceError",
     "RepoUnavailableError",
     "SchemaVersionError",
@@ -145,6 +146,7 @@ __all__ = [
     "StorageError",
     "StoreUnavailableError",
     "TierUnavailableError",
+    "Transfer",
     "UnrecordedResultWarning",
     "UsageError",
     "archive_file",

@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from provenance._util.parallel import for_each
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
@@ -427,6 +427,11 @@ class BaseRepo(ABC):
         """Tell for each record whether the bytes of its value are there; see `has_value`."""
         return [self.has_value(record) for record in records]
 
+    def blobs_there(self, keys: Collection[BlobKey]) -> set[BlobKey]:
+        """Return those of these blobs that need not be sent when artifacts with them are stored here."""
+        del keys
+        return set()
+
     @abstractmethod
     def value_source(self, record: ArtifactRecord) -> Located:
         """Return verified bytes of a record's value, with the record that tells how to read them.
@@ -472,6 +477,16 @@ class BaseRepo(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what is held open; the repo opens it again when it is used again."""
+
+    def require(self, operation: Literal["read", "write", "delete"]) -> None:
+        """Refuse an operation that the repo does not permit.
+
+        Raises
+        ------
+        PermissionDeniedError
+            It does not.
+        """
+        self._require(operation)
 
     def _require(self, operation: str) -> None:
         if not getattr(self._permissions, operation):

@@ -1,5 +1,7 @@
 """Several repos, one behind the other."""
 
+# Longer than 400 lines: every method of a repo has its meaning for several of them, which is told in one place.
+
 from __future__ import annotations
 
 import logging
@@ -25,6 +27,7 @@ from provenance.errors import (
 from provenance.repos.base import BaseRepo, Located, OnBlob
 from provenance.repos.chained_lineage import copy_up, downstream
 from provenance.repos.chained_records import (
+    blobs_in_all,
     has_bytes,
     lies_in_row,
     own_record,
@@ -38,6 +41,7 @@ from provenance.types import (
     JSON,
     ArtifactId,
     ArtifactRecord,
+    BlobKey,
     Draft,
     Permissions,
     RecipeKey,
@@ -307,6 +311,10 @@ class ChainedRepo(BaseRepo):
         self._require("write")
         outcomes = put_each_in_members(self._tiers, artifacts, on_blob)
         return [Artifact(outcome.record, self) if isinstance(outcome, Artifact) else outcome for outcome in outcomes]
+
+    def blobs_there(self, keys: Collection[BlobKey]) -> set[BlobKey]:
+        """Return those of these blobs that every member has that may be written."""
+        return blobs_in_all(self._tiers, keys)
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys in the members that have the artifacts, as the write policy says."""

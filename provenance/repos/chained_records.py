@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from provenance.artifacts.artifact import Artifact
@@ -11,7 +11,7 @@ from provenance.errors import NotFoundError, StorageError
 from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.failures import Failure
 from provenance.repos.transfer import copied_draft, copied_payload
-from provenance.types import ArtifactRecord, Draft
+from provenance.types import ArtifactRecord, BlobKey, Draft
 
 
 def save_in_members(tiers: Tiers[BaseRepo], draft: Draft) -> ArtifactRecord:
@@ -71,6 +71,13 @@ def put_each_in_members(
     told = [on_blob]
     taken = tiers.write(lambda repo: repo.put_each(artifacts, told.pop() if told else None))
     return [_worst_of(outcomes) for outcomes in zip(*taken, strict=True)]
+
+
+def blobs_in_all(tiers: Tiers[BaseRepo], keys: Collection[BlobKey]) -> set[BlobKey]:
+    """Those of these blobs that every member has that may be written."""
+    members = tiers.permitting("write")
+    found = [tiers.attempt(position, "look up", lambda repo: repo.blobs_there(keys)) for position, _ in members]
+    return set(keys).intersection(*found)
 
 
 def _worst_of(outcomes: Sequence[Artifact | Failure]) -> Artifact | Failure:

@@ -18,7 +18,7 @@ from provenance.repos.copying import Intake
 from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
-from provenance.repos.presence import lost_values
+from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
 from provenance.types import (
     JSON,
@@ -132,6 +132,10 @@ class SingleRepo(BaseRepo):
             return [self.has_value(record) for record in records]
         lost = lost_values(self._store, records)
         return [record.id not in lost for record in records]
+
+    def blobs_there(self, keys: Collection[BlobKey]) -> set[BlobKey]:
+        """Return those of these blobs that are in the store."""
+        return keys_there(self._store, keys)
 
     def _is_lost(self, record: ArtifactRecord) -> bool:
         return self._store.permissions.read and not self._is_there(record)
