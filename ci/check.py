@@ -16,7 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
-DEBIAN_PACKAGES = {"strace": "strace", "openssh-server": "sshd", "npm": "npm"}
+DEBIAN_PACKAGES = {
+    "npm": "npm",
+    "openssh-server": "sshd",
+    "pgbouncer": "pgbouncer",
+    "postgresql": "pg_ctlcluster",
+    "strace": "strace",
+}
 """Programs that tests need, by the package that brings each."""
 AZURITE_FOLDER = "share/azurite-3.37.0"
 AZURITE = f"{AZURITE_FOLDER}/node_modules/azurite/dist/src/blob/main.js"

@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         NotFoundError,
         PermissionDeniedError,
         ProvenanceError,
+        RepoOutageWarning,
         RepoUnavailableError,
+        RepoUnreachableError,
         SchemaVersionError,
         SerializationError,
         SetNotFoundError,
@@ -97,8 +99,8 @@ _HOMES = {
         "ArchiveError ArtifactNotFoundError BlobCorruptError BlobNotFoundError CollisionError CompositeError "
         "ConfigError DuplicateKeyError HashingError ImpureFunctionError InvalidIdError InvalidInputsError "
         "InvalidLabelsError MutatedArtifactValueError NotFoundError PermissionDeniedError ProvenanceError "
-        "RepoUnavailableError SchemaVersionError SerializationError SetNotFoundError StorageError "
-        "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
+        "RepoOutageWarning RepoUnavailableError RepoUnreachableError SchemaVersionError SerializationError "
+        "SetNotFoundError StorageError StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "Progress Transfer dependencies promote",
@@ -139,7 +141,9 @@ __all__ = [
     "PermissionDeniedError",
     "Progress",
     "ProvenanceError",
+    "RepoOutageWarning",
     "RepoUnavailableError",
+    "RepoUnreachableError",
     "SchemaVersionError",
     "SerializationError",
     "SetNotFoundError",

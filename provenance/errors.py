@@ -25,11 +25,13 @@
         ├── CollisionError            ``check_collision`` met other bytes under the same key
         ├── StoreUnavailableError     the storage behind a blobstore cannot be reached, or does not answer
         ├── RepoUnavailableError      the database cannot be opened, reached or written
+        │   └── RepoUnreachableError  it cannot be reached now, or has no room: the same may work later
         ├── TierUnavailableError      a member of a chain that is needed is out of reach
         └── SchemaVersionError        the database was written by a library this one cannot follow
 
 A result that was computed but could not be recorded is no error: the caller gets the plain value and the warning
-`UnrecordedResultWarning`.
+`UnrecordedResultWarning`. Where the repo cannot be reached it waits in a journal, and there is one
+`RepoOutageWarning` for each outage.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "ProvenanceError",
+    "RepoOutageWarning",
     "RepoUnavailableError",
+    "RepoUnreachableError",
     "SchemaVersionError",
     "SerializationError",
     "SetNotFoundError",
@@ -156,6 +160,10 @@ class RepoUnavailableError(StorageError):
     """The database behind a repo cannot be opened, reached or written."""
 
 
+class RepoUnreachableError(RepoUnavailableError):
+    """The database cannot be reached at the moment, or has no room; the same may work later."""
+
+
 class TierUnavailableError(StorageError):
     """A member of a chain is out of reach, and the others cannot do without it what was asked for."""
 
@@ -166,3 +174,7 @@ class SchemaVersionError(StorageError):
 
 class UnrecordedResultWarning(UserWarning):
     """A computed result was returned as a plain value because it could not be recorded; the message says why."""
+
+
+class RepoOutageWarning(UserWarning):
+    """A repo cannot be reached, and calls go on without it; given once for each outage."""

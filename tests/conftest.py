@@ -33,6 +33,24 @@ def postgres():
         yield server
 
 
+@pytest.fixture(scope="session", params=["system", "wheel"])
+def each_postgres(request):
+    """A PostgreSQL server of the system, and then the one of the wheel."""
+    from tests.servers.postgres import postgres_server
+
+    with postgres_server(request.param) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres):
+    """The PostgreSQL server behind a pooler; see `tests.servers.pgbouncer.Pooler`."""
+    from tests.servers.pgbouncer import pooler
+
+    with pooler(postgres) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def s3():
     """An S3 server with a bucket; see `tests.servers.s3.S3`."""

@@ -39,8 +39,8 @@ def open_repo(server, place, name="postgres", **options):
 
 class TestPostgresRepo(RepoContract):
     @pytest.fixture(autouse=True)
-    def on_server(self, postgres):
-        self.server = postgres
+    def on_server(self, each_postgres):
+        self.server = each_postgres
 
     def make_repo(self, place, name="postgres", **options):
         return open_repo(self.server, place, name, **options)
@@ -154,22 +154,6 @@ def test_threads_share_few_connections(postgres, tmp_path):
     assert idle
     assert all(connection.closed for connection in idle)
     assert count(own, "artifacts") == 20
-
-
-def test_nothing_is_left_in_a_session(postgres, tmp_path):
-    """So a pooler may give every transaction another connection."""
-    repo = open_repo(postgres, tmp_path)
-    database = repo._rows._database
-    before = database.fetch_all("SELECT name, setting FROM pg_settings ORDER BY name")
-    for seed in range(20):
-        repo.save(a_draft(seed, edges=(edge_to(seed + 1),), recipe=a_recipe(seed)))
-        repo.find_recipes([a_recipe(seed)])
-        repo.put_set(p.ArtifactSet([an_id(seed)], f"label {seed}"))
-    repo.delete(an_id(3))
-    assert database.fetch_all("SELECT name FROM pg_prepared_statements") == []
-    mine = "SELECT locktype FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'"
-    assert database.fetch_all(mine) == []
-    assert database.fetch_all("SELECT name, setting FROM pg_settings ORDER BY name") == before
 
 
 # ---- connections that are lost

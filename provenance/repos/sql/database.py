@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from provenance.repos.sql.dialect import Dialect
 
 Row = Sequence[Any]
 Parameters = Sequence[object]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Cursor(Protocol):
@@ -74,6 +77,9 @@ class Database(Protocol):
         Who adds one artifact only never waits for who waits for it, whatever the order of the others is.
         """
 
+    def repeated(self, act: Callable[[], R]) -> R:
+        """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""
+
     def table_names(self) -> set[str]:
         """Names of the tables that are there."""
 
@@ -82,3 +88,23 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close every connection; they are opened again when needed."""
+
+
+class _HasDatabase(Protocol):
+    _database: Database
+
+
+S = TypeVar("S", bound=_HasDatabase)
+
+
+def repeatable(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Have a method that may be carried out twice carried out again when its connection was lost.
+
+    Whether a transaction was committed is not known if the connection is lost while that is asked for.
+    """
+
+    @wraps(method)
+    def repeated(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._database.repeated(partial(method, self, *args, **kwargs))
+
+    return repeated

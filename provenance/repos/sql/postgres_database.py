@@ -1,12 +1,13 @@
 """A PostgreSQL database: pooled connections, and advisory locks that end with their transaction.
 
 Nothing depends on the state of a connection, so that a pooler may give each transaction another one: statements are
-not prepared and name the schema of their tables.
+prepared only where there is none, and name the schema of their tables.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,16 +17,20 @@ import psycopg
 from blake3 import blake3
 from sqlalchemy.exc import DBAPIError
 
+from provenance.errors import RepoUnreachableError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
 from provenance.repos.sql.dialect import Dialect
+from provenance.repos.sql.postgres_circuit import Circuit
 from provenance.repos.sql.postgres_creation import check_schema_name, connect_or_create, find_schema
 from provenance.repos.sql.postgres_dialect import POSTGRES
-from provenance.repos.sql.postgres_errors import unavailable
+from provenance.repos.sql.postgres_errors import is_outage, unavailable
 from provenance.repos.sql.postgres_pool import ConnectionPool
 from provenance.repos.sql.postgres_server import Connection, PostgresServer
 
 _T = TypeVar("_T")
+_PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
+"""Seconds between attempts: a server that is started again has about two to be back."""
 _ALONE, _BESIDE_OTHERS = "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"
 
 
@@ -84,7 +89,8 @@ class PostgresDatabase:
     def __init__(self, url: str, *, schema: str | None, create: bool) -> None:
         check_schema_name(schema)
         self._server = PostgresServer.from_url(url)
-        self._pool = ConnectionPool(self._server.connect)
+        self._circuit = Circuit(self._server.connect)
+        self._pool = ConnectionPool(self._circuit.connect)
         self._inherited: list[object] = []
         self._local = threading.local()
         with self._translated():
@@ -110,7 +116,7 @@ class PostgresDatabase:
     def reset_after_fork(self) -> None:
         """Leave the parent's connections alone: a child may neither use nor close them."""
         self._inherited += [self._pool, self._local]
-        self._pool = ConnectionPool(self._server.connect)
+        self._pool = ConnectionPool(self._circuit.connect)
         self._local = threading.local()
 
     # ---- statements
@@ -123,23 +129,24 @@ class PostgresDatabase:
             raise unavailable(self.place, exc) from exc
 
     def _started(self, start: Callable[[Connection], _T]) -> tuple[ConnectionPool, Connection, _T]:
-        """Take a connection and do something on it that may be done again, on a new one, if it turns out to be lost."""
-        pool = self._pool
-        connection = pool.take()
-        try:
-            return pool, connection, start(connection)
-        except BaseException as exc:
-            is_lost = isinstance(exc, psycopg.OperationalError) and connection.closed
-            pool.give(connection)
-            if not is_lost:
-                raise
-        pool.close_idle()  # the server was probably restarted, so they are lost too
-        connection = pool.take()
-        try:
-            return pool, connection, start(connection)
-        except BaseException:
-            pool.give(connection)
-            raise
+        """Take a connection and do something on it, again on a new one if it turns out to be lost."""
+        pauses = iter(() if self._circuit.is_down else _PAUSES)
+        while True:
+            pool, connection = self._pool, None
+            try:
+                connection = pool.take()
+                return pool, connection, start(connection)
+            except BaseException as exc:
+                if connection is not None:
+                    pool.give(connection)
+                if not is_outage(exc) or not (connection is None or connection.closed):
+                    raise
+                pause = next(pauses, None)
+                if pause is None:
+                    self._circuit.is_down = connection is None
+                    raise
+            pool.close_idle()  # the server was probably restarted, so they are lost too
+            time.sleep(pause)
 
     def _fetched(self, fetch: Callable[[Connection], _T]) -> _T:
         with self._translated():
@@ -190,6 +197,17 @@ class PostgresDatabase:
         with self._transaction(f"{_BESIDE_OTHERS}({self._lock})", f"{_ALONE}({self._many_lock})") as statements:
             yield statements
 
+    def repeated(self, act: Callable[[], _T]) -> _T:
+        """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""
+        for pause in _PAUSES:
+            try:
+                return act()
+            except RepoUnreachableError:
+                if self._circuit.is_down:  # which was tried again before
+                    raise
+            time.sleep(pause)
+        return act()
+
     def table_names(self) -> set[str]:
         """Names of the tables in the schema."""
         query = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1"
@@ -207,5 +225,5 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close every connection; they are opened again when needed."""
-        pool, self._pool = self._pool, ConnectionPool(self._server.connect)
+        pool, self._pool = self._pool, ConnectionPool(self._circuit.connect)
         pool.close()

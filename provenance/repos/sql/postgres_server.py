@@ -16,7 +16,17 @@ from provenance.errors import ConfigError
 from provenance.repos.sql.postgres_dialect import json_value
 from provenance.types import JSON
 
-_CONNECT_SECONDS = "10"
+_DEFAULTS = {
+    "connect_timeout": "10",
+    # A host that went away without a word is noticed after a minute at most, not after hours.
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+    "application_name": "provenance",
+}
+_PREPARE_AFTER = 2
+"""How often a statement is run on a connection before the server keeps its plan."""
 
 Connection = psycopg.Connection[Any]
 
@@ -75,9 +85,16 @@ class PostgresServer:
     def connect(self) -> Connection:
         """Make a connection whose statements commit by themselves and have parameters called ``$1``.
 
-        Statements are not prepared: behind a pooler the next one may run on another connection.
+        Statements that are run again are prepared, unless there is a pooler in between: behind one the next statement
+        may run on another connection of the server.
         """
         connection = self._connect(autocommit=True, cursor_factory=psycopg.RawCursor)
+        try:
+            if not _is_pooled(connection):
+                connection.prepare_threshold = _PREPARE_AFTER
+        except BaseException:
+            connection.close()
+            raise
         connection.adapters.register_loader("jsonb", _JsonbLoader)
         return connection
 
@@ -90,8 +107,17 @@ class PostgresServer:
         return self._connect()
 
     def _connect(self, **options: Any) -> Connection:
-        given = {"connect_timeout": _CONNECT_SECONDS, "application_name": "provenance", **self._parameters, **options}
+        given = {**_DEFAULTS, **self._parameters, **options}
         return psycopg.connect(prepare_threshold=None, client_encoding="UTF8", **given)
+
+
+def _is_pooled(connection: Connection) -> bool:
+    """Whether the one who answered at first is not the process that runs the statements.
+
+    Poolers make up the number that a client would cancel its statements with.
+    """
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return row is None or row[0] != connection.info.backend_pid
 
 
 def _place(parameters: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
-from provenance.repos.sql.database import Database, Transaction
+from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
 from provenance.repos.sql.set_rows import SetRows
 from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
@@ -103,6 +103,7 @@ class SqlRows:
 
     # ---- storing
 
+    @repeatable
     def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row, unless its id is taken."""
         row = parameters(record, self._dialect)
@@ -121,6 +122,7 @@ class SqlRows:
             self._known_runs.add(run.id)
         return Inserted(stored, is_new=inserted is not None)
 
+    @repeatable
     def insert_many(self, entries: Sequence[Entry], recipes: Mapping[RecipeKey, ArtifactId]) -> list[Inserted]:
         """Do for each of several rows what `insert` does, in as few round trips as for one."""
         rows = [parameters(entry.record, self._dialect) for entry in entries]
@@ -213,6 +215,7 @@ class SqlRows:
         for ref in _blobs(record):
             transaction.execute(self._blob.note_unused, (ref.key, ref.size))
 
+    @repeatable
     def replace(
         self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
     ) -> ArtifactRecord:
@@ -249,6 +252,7 @@ class SqlRows:
         self._refer_to_blobs(transaction, record, blobs)
         return self._complete(transaction, record, inserted)
 
+    @repeatable
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Let recipe keys lead to stored artifacts; ids that are not stored are left out."""
         with self._adding() as transaction:
@@ -256,6 +260,7 @@ class SqlRows:
 
     # ---- removing
 
+    @repeatable
     def remove(self, ids: Collection[ArtifactId]) -> None:
         """Remove rows, and note which blobs nothing refers to any more."""
         with self._writing() as transaction:
@@ -266,6 +271,7 @@ class SqlRows:
         if keys:
             transaction.execute(self._blob.release, self._batch(keys))
 
+    @repeatable
     def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
         """Remove the recipe keys that lead to these artifacts."""
         with self._writing() as transaction:
@@ -275,6 +281,7 @@ class SqlRows:
         transaction.execute(self._recipe.remove, self._batch(ids))
         transaction.execute(self._recipe.forget, self._batch(ids))
 
+    @repeatable
     def sweep(self, grace_seconds: float, delete: Callable[[Collection[BlobKey]], None]) -> None:
         """Delete the blobs that nothing has referred to for at least so long.
 
@@ -298,11 +305,13 @@ class SqlRows:
         """The set last saved under labels that contain these."""
         return self._sets.latest(labels)
 
+    @repeatable
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
         with self._adding() as transaction:
             return self._sets.save(transaction, record)
 
+    @repeatable
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""
         with self._writing() as transaction:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
@@ -20,6 +20,7 @@ from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.sqlite_dialect import SQLITE
 from provenance.repos.sql.sqlite_errors import unavailable
 
+_T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.01
 _STATEMENTS = 256
@@ -216,6 +217,10 @@ class SqliteDatabase:
     def adding_many(self) -> AbstractContextManager[_Connection]:
         """The same as `writing`."""
         return self.writing()
+
+    def repeated(self, act: Callable[[], _T]) -> _T:
+        """Do something once: there is no connection to lose."""
+        return act()
 
     def table_names(self) -> set[str]:
         """Names of the tables in the file."""

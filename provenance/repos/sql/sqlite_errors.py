@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from provenance.errors import RepoUnavailableError
+from provenance.errors import RepoUnavailableError, RepoUnreachableError
 
 _REMEDIES = {
     sqlite3.SQLITE_CANTOPEN: "check that the folder is there and that this process may read and write in it; "
@@ -17,6 +17,7 @@ _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked: end that process, or wait for it",
     sqlite3.SQLITE_IOERR: "check the disk; keep SQLite files off network file systems",
 }
+_OUTAGES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_IOERR})
 _PRIMARY = 0xFF
 
 
@@ -24,4 +25,5 @@ def unavailable(path: Path, cause: BaseException) -> RepoUnavailableError:
     """The error for an operation that the database at `path` refused."""
     code = getattr(cause, "sqlite_errorcode", 0) & _PRIMARY  # errors of the driver itself have none
     remedy = _REMEDIES.get(code, "check the file, then run again")
-    return RepoUnavailableError(f"the database {path} cannot be used: {type(cause).__name__}: {cause}; {remedy}")
+    kind = RepoUnreachableError if code in _OUTAGES else RepoUnavailableError
+    return kind(f"the database {path} cannot be used: {type(cause).__name__}: {cause}; {remedy}")
