@@ -6,51 +6,44 @@ import contextlib
 import errno
 import os
 import time
-from typing import TypeAlias
+
+from provenance._util.access import PRIVATE, Access, StrPath, make_folders, set_mode
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.EACCES})
-StrPath: TypeAlias = str | os.PathLike[str]
-
-OWNER_READS = 0o400
-OWNER_ONLY = 0o700
 _NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 
-def create_temporary(folder: StrPath) -> tuple[int, str]:
+def create_temporary(folder: StrPath, access: Access = PRIVATE) -> tuple[int, str]:
     """Create a new file in `folder`, which is created too, and return its open descriptor and its path.
 
     The file cannot be opened for writing a second time, so what is published from it stays as it was written.
     """
     path = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
     try:
-        return os.open(path, _NEW, OWNER_READS), path
+        descriptor = os.open(path, _NEW, access.published)
     except FileNotFoundError:
-        os.makedirs(folder, OWNER_ONLY, exist_ok=True)
-        return os.open(path, _NEW, OWNER_READS), path
+        make_folders(folder, access)
+        descriptor = os.open(path, _NEW, access.published)
+    set_mode(descriptor, access.published, access)
+    return descriptor, path
 
 
-def make_folders(folder: StrPath) -> list[str]:
-    """Make a folder and those it is in where they are missing; returns what was made, the innermost first."""
-    path = os.fspath(folder)
+def create_empty(path: StrPath, access: Access) -> None:
+    """Create an empty file that will be written by others, unless there is one."""
+    temporary = f"{os.fspath(path)}~{os.urandom(4).hex()}"
+    descriptor = os.open(temporary, _NEW, access.changed)
     try:
-        return [path] if _make_folder(path) else []
-    except FileNotFoundError:
-        outer = make_folders(os.path.dirname(path))
-        return [path, *outer] if _make_folder(path) else outer
-
-
-def _make_folder(path: str) -> bool:
+        set_mode(descriptor, access.changed, access)
+    finally:
+        os.close(descriptor)
     try:
-        os.mkdir(path, OWNER_ONLY)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-        return False
-    return True
+        publish(temporary, path)
+    finally:
+        discard(temporary)
 
 
-def publish(temporary: StrPath, target: StrPath) -> bool:
+def publish(temporary: StrPath, target: StrPath, access: Access = PRIVATE) -> bool:
     """Give a finished temporary file of the same filesystem its final name, unless the name is taken.
 
     Returns
@@ -62,7 +55,7 @@ def publish(temporary: StrPath, target: StrPath) -> bool:
         try:
             _move_without_clobbering(temporary, target)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), OWNER_ONLY, exist_ok=True)
+            make_folders(os.path.dirname(target), access)
             _move_without_clobbering(temporary, target)
     except FileExistsError:
         return False

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from provenance._util.atomic import StrPath
+from provenance._util.access import StrPath
 
 try:
     import fcntl

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from provenance._util.atomic import OWNER_ONLY, discard, sweep
+from provenance._util.access import make_folders
+from provenance._util.atomic import discard, sweep
 from provenance.blobstores.cache_count import locked_count, locked_folder
 from provenance.blobstores.disk import DiskStore
 from provenance.blobstores.keys import is_key
@@ -66,7 +67,7 @@ class CacheFolder:
             try:
                 os.utime(stamp, ns=(now, now))
             except FileNotFoundError:
-                self._used.mkdir(OWNER_ONLY, exist_ok=True)
+                make_folders(self._used)
                 os.close(os.open(stamp, os.O_CREAT | os.O_WRONLY, 0o600))
                 os.utime(stamp, ns=(now, now))
 

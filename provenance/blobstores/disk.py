@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import Unpack, get_args
 
-from provenance._util.atomic import OWNER_ONLY, discard, publish, sweep, sync_folder
+from provenance._util.access import Access, Shared, access_for, is_open_to, is_own, make_folders, open_to
+from provenance._util.atomic import discard, publish, sweep, sync_folder
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes, hash_file
@@ -36,7 +38,11 @@ class DiskStore(StoreBase):
     Parameters
     ----------
     cachedir : path
-        The folder, or a link to it; it is created, readable by its owner only, when the store may be written.
+        The folder, or a link to it; it is created, for its owner only, when the store may be written.
+    shared : "group", optional
+        Whether the folder's group may read and write it too: folders are made with setgid and mode 2770 and files
+        with 0440, whatever the umask. A folder that is made has the group of the folder it is in; an existing one of
+        one's own is opened to its group, with the blobs in it.
     durable : bool
         Whether bytes survive a power failure once `put` returns (``fsync``), which takes some milliseconds.
     verify : {"once", "always", "never"}
@@ -58,6 +64,7 @@ class DiskStore(StoreBase):
         cachedir: str | os.PathLike[str],
         *,
         name: str | None = None,
+        shared: Shared | None = None,
         durable: bool = False,
         verify: Verify = "once",
         **options: Unpack[StoreOptions],
@@ -72,6 +79,7 @@ class DiskStore(StoreBase):
         self._root = f"{folder}{os.sep}"
         self.temporary = folder / "tmp"
         self._damaged = folder / "damaged"
+        self._access = access_for(shared, f"blobstore {self._name!r}")
         self._durable = durable
         self._verify: Verify = verify
         self._verified = VerifiedFiles()
@@ -80,10 +88,23 @@ class DiskStore(StoreBase):
 
     def _open(self) -> None:
         try:
-            self.cachedir.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+            make_folders(self.cachedir, self._access)
+            if not self._access.is_private and not is_open_to(self.cachedir, self._access) and is_own(self.cachedir):
+                self._open_to_group(self._access)
         except OSError as exc:
             raise self._failure(exc, "create its folder") from exc
         sweep(self.temporary, _ONE_DAY)
+
+    def _open_to_group(self, access: Access) -> None:
+        """Let the group use what was made for the owner alone; the folder comes last, so that this is done once."""
+        group = os.stat(self.cachedir).st_gid
+        folders = {self.temporary, self._damaged}
+        for key in self._ids():
+            path = self.path_of(key)
+            open_to(path, access.published, group)
+            folders.add(path.parent)
+        for folder in (*folders, self.cachedir):
+            open_to(folder, access.folder, group)
 
     def path_of(self, key: BlobKey) -> Path:
         """Where the file of `key` is, or would be."""
@@ -157,7 +178,7 @@ class DiskStore(StoreBase):
         target = self._damaged / f"{key}-{os.urandom(4).hex()}"
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(path), stat):
-                self._damaged.mkdir(mode=OWNER_ONLY, exist_ok=True)
+                make_folders(self._damaged, self._access)
                 os.rename(path, target)
         return target
 
@@ -170,7 +191,8 @@ class DiskStore(StoreBase):
             if self._on_duplicate_key == "skip" and self._holds(key, len(data)):
                 return BlobRef(key, len(data))
             payload = Buffers((data,))
-        written = spool(payload, self.temporary, lambda exc: self._failure(exc, "write"), durable=self._durable)
+        failed = partial(self._failure, doing="write")
+        written = spool(payload, self.temporary, failed, durable=self._durable, access=self._access)
         return self.adopt(written, extension)
 
     def adopt(self, written: Spooled, extension: str) -> BlobRef:
@@ -190,8 +212,8 @@ class DiskStore(StoreBase):
     def _publish(self, written: Spooled, key: BlobKey) -> None:
         target = self._file(key)
         if self._on_duplicate_key == "overwrite":
-            _replace(written.path, target)
-        elif not publish(written.path, target):
+            self._replace(written.path, target)
+        elif not publish(written.path, target, self._access):
             self._meet_existing(written, key, target)
 
     def _meet_existing(self, written: Spooled, key: BlobKey, target: str) -> None:
@@ -203,7 +225,11 @@ class DiskStore(StoreBase):
         elif not self._holds(key, written.length):
             if os.path.lexists(target):  # else another process has deleted it just now
                 self._report(key, f"{target}, replaced by sound bytes")
-            _replace(written.path, target)
+            self._replace(written.path, target)
+
+    def _replace(self, temporary: str, target: str) -> None:
+        make_folders(os.path.dirname(target), self._access)
+        os.replace(temporary, target)
 
     def _holds(self, key: BlobKey, length: int) -> bool:
         """Whether the file of `key` is there with sound bytes; it is settled then."""
@@ -249,11 +275,6 @@ class DiskStore(StoreBase):
 
     def _failure(self, cause: OSError, doing: str) -> StorageError:
         return storage_failure(self._name, self.cachedir, doing, cause)
-
-
-def _replace(temporary: str, target: str) -> None:
-    os.makedirs(os.path.dirname(target), OWNER_ONLY, exist_ok=True)
-    os.replace(temporary, target)
 
 
 def _same_content(one: str, other: str) -> bool:

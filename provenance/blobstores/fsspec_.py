@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-from provenance._util.atomic import discard, make_folders
+from provenance._util.atomic import discard
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes
@@ -163,7 +163,6 @@ class FsspecStore(StoreBase):
     def _fetch(self, key: BlobKey, cache: LocalCache) -> None:
         """Download a large file into the cache without holding it in memory."""
         for _ in range(2):
-            make_folders(cache.temporary)
             file = str(cache.temporary / f"{os.getpid()}-{os.urandom(8).hex()}")
             try:
                 with self._reaching(f"read {key}") as remote:

@@ -6,7 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from provenance._util.atomic import discard, make_folders, sweep
+from provenance._util.access import make_folders
+from provenance._util.atomic import discard, sweep
 from provenance._util.payload import Buffers
 from provenance._util.sizes import parse_size
 from provenance.blobstores.cache_cleanup import Cleanup

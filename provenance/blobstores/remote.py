@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provenance._util.access import make_folders
 from provenance.errors import ConfigError
 
 _APPEAR_AT_ONCE = frozenset({"memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci"})
@@ -56,7 +57,7 @@ class Remote:
 
     def fetch(self, path: str, local: str) -> None:
         """Download a file."""
-        os.makedirs(os.path.dirname(local), exist_ok=True)
+        make_folders(os.path.dirname(local))
         self.filesystem.get_file(self._at(path), local)
 
     def write(self, source: bytes | Path, path: str, *, replace: bool) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from provenance._util.atomic import OWNER_READS, StrPath, create_temporary, discard
+from provenance._util.access import PRIVATE, Access, StrPath
+from provenance._util.atomic import create_temporary, discard
 from provenance.blobstores.digests import hash_file, hasher
 from provenance.errors import StorageError
 from provenance.types import Payload
@@ -37,7 +38,9 @@ class Spooled:
     length: int
 
 
-def spool(payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = False) -> Spooled:
+def spool(
+    payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = False, access: Access = PRIVATE
+) -> Spooled:
     """Write a payload to a new temporary file in `folder`; the file is gone again if that fails.
 
     Raises
@@ -46,7 +49,7 @@ def spool(payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = 
         The payload's source cannot be read; or whatever `failed` makes of a failure to write.
     """
     try:
-        descriptor, path = create_temporary(folder)
+        descriptor, path = create_temporary(folder, access)
     except OSError as exc:
         raise failed(exc) from exc
     size = payload.size or 0
@@ -66,7 +69,7 @@ def spool(payload: Payload, folder: StrPath, failed: Failed, *, durable: bool = 
 
 def spooled_file(path: str) -> Spooled:
     """A file that something else has written, hashed, and read-only from now on."""
-    os.chmod(path, OWNER_READS)
+    os.chmod(path, PRIVATE.published)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
         return Spooled(path, hash_file(descriptor), os.fstat(descriptor).st_size)

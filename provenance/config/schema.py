@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from provenance._util.access import Shared
 from provenance._util.sizes import parse_size
 from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES
 from provenance.blobstores.verified import Verify
@@ -177,6 +178,9 @@ _STORE = (
         default="skip",
     ),
 )
+_SHARED = Option(
+    "shared", _one_of(get_args(Shared)), "Whether the group of the folder may use it too; its owner only if left out."
+)
 _REMOTE = (
     Option("url", URL, "Where the bytes are kept, as in `s3://bucket/prefix`."),
     Option("basepath", TEXT, "Folder under `url`; without `url`, what follows the protocol, as in `bucket/prefix`."),
@@ -208,6 +212,7 @@ BLOBSTORES = Section(
             "Files in a folder.",
             (
                 Option("cachedir", PATH, "The folder; it is created when the store may be written.", required=True),
+                _SHARED,
                 Option("durable", FLAG, "Whether bytes survive a power failure once stored.", default=False),
                 Option("verify", _one_of(get_args(Verify)), "How often a process verifies a file.", default="once"),
                 *_STORE,
@@ -240,7 +245,11 @@ ARTIFACT_REPOS = Section(
         EntryType(
             "sqlite",
             "An SQLite database, for the processes of one host.",
-            (Option("db", DATABASE, "Path of the file, or an `sqlite:///` URL.", required=True), *_DATABASE_REPO),
+            (
+                Option("db", DATABASE, "Path of the file, or an `sqlite:///` URL.", required=True),
+                _SHARED,
+                *_DATABASE_REPO,
+            ),
         ),
         EntryType(
             "postgres",

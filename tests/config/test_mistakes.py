@@ -103,7 +103,7 @@ MISTAKES = {
     ),
     "schema of sqlite": (
         repos(a={"type": "sqlite", "db": "x.db", "store": "values", "schema": "s"}),
-        "artifact_repos.a.schema: 'schema' is not an option of a repo of type sqlite (valid: ",
+        "artifact_repos.a.schema: 'schema' is not an option of a repo of type sqlite; ",
     ),
     "another database's url": (
         repos(a={"type": "sqlite", "db": "postgresql://me:hush@host/db", "store": "values"}),

@@ -455,8 +455,8 @@ def test_a_folder_that_may_not_be_written_is_named():
         Path(folder).chmod(0o555)
         process = run_python(UNWRITABLE, folder, stdout=subprocess.PIPE)
         printed = process.communicate()[0].decode()
-    assert printed.startswith(f"RepoUnavailableError the database {folder}/repo.db cannot be used: ")
-    assert "check that the folder is there and that this process may read and write in it" in printed
+    assert printed.startswith(f"RepoUnavailableError the database {folder}/repo.db cannot be made: Permission denied; ")
+    assert "give this process the right to write there" in printed
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path):

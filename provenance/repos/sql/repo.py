@@ -9,6 +9,7 @@ from typing import Unpack
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from provenance._util.access import Access, Shared, access_for
 from provenance.errors import ConfigError
 from provenance.repos.options import RepoOptions
 from provenance.repos.single import SingleRepo
@@ -40,6 +41,9 @@ class SqlRepo(SingleRepo):
         Whether a database that is missing is made, with its folder or schema, and the tables.
     schema : str, optional
         The schema of the tables, in databases that have schemas; the connection's own unless given. SQLite has none.
+    shared : "group", optional
+        Whether the group of the folder may read and write a SQLite database too; see `DiskStore`. Its blobstore has an
+        option of the same name. PostgreSQL has users of its own.
     durable : bool
         Whether what is recorded in SQLite survives a power failure, which costs a sync of the disk for each
         artifact. What is recorded always survives the end of the process. PostgreSQL has a setting of its own.
@@ -66,6 +70,7 @@ class SqlRepo(SingleRepo):
         name: str | None = None,
         create_db: bool = True,
         schema: str | None = None,
+        shared: Shared | None = None,
         durable: bool = False,
         grace_seconds: float = 0.0,
         **options: Unpack[RepoOptions],
@@ -74,10 +79,14 @@ class SqlRepo(SingleRepo):
         create = create_db and may_write
         database: Database
         if os.fspath(db).startswith(POSTGRES_SCHEMES):
+            if shared is not None:
+                msg = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
+                raise ConfigError(msg)
             database = _open_postgres(os.fspath(db), schema, create=create)
         else:
             read_only = not (may_write or options.get("delete", True))
-            database = _open_sqlite(db, schema, create=create, read_only=read_only, durable=durable)
+            access = access_for(shared, f"the database {os.fspath(db)}")
+            database = _open_sqlite(db, schema, create=create, read_only=read_only, durable=durable, access=access)
         try:
             refusal = prepare(database, create=create_db, read_only=not may_write)
         except BaseException:
@@ -87,14 +96,14 @@ class SqlRepo(SingleRepo):
         super().__init__(rows, store, database.place if name is None else name, grace_seconds=grace_seconds, **options)
 
 
-def _open_sqlite(
-    db: str | os.PathLike[str], schema: str | None, *, create: bool, read_only: bool, durable: bool
+def _open_sqlite(  # noqa: PLR0913  each is an option of the repo
+    db: str | os.PathLike[str], schema: str | None, *, create: bool, read_only: bool, durable: bool, access: Access
 ) -> SqliteDatabase:
     path = sqlite_path(db)
     if schema is not None:
         msg = f"schema {schema!r} was given for the SQLite database {path}, which has no schemas: leave it out"
         raise ConfigError(msg)
-    return SqliteDatabase(path, create=create, read_only=read_only, durable=durable)
+    return SqliteDatabase(path, create=create, read_only=read_only, durable=durable, access=access)
 
 
 def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:

@@ -13,12 +13,13 @@ from typing import TypeVar, cast
 
 from sqlalchemy.exc import DBAPIError
 
-from provenance.errors import RepoUnavailableError
+from provenance._util.access import PRIVATE, Access
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.sqlite_dialect import SQLITE
 from provenance.repos.sql.sqlite_errors import unavailable
+from provenance.repos.sql.sqlite_file import make_file
 
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
@@ -74,20 +75,24 @@ class SqliteDatabase:
         Whether the file is opened for reading only.
     durable : bool
         Whether what is committed survives a power failure, which costs a sync of the disk each time.
+    access : Access
+        Who may use the file and its folder.
 
     Raises
     ------
     RepoUnavailableError
         The file is missing, cannot be opened, or is no SQLite database.
+    ConfigError
+        The file is to be shared by a group, and lies in a folder that is not.
     """
 
-    def __init__(self, path: Path, *, create: bool, read_only: bool, durable: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, read_only: bool, durable: bool, access: Access = PRIVATE) -> None:
         self._path = path
         self._read_only = read_only
         self._synchronous = "FULL" if durable else "NORMAL"
         self.reset_after_fork()
         if create:
-            self._make_folder()
+            make_file(path, access)
         mode = "ro" if read_only else "rwc" if create else "rw"
         self._connect(mode).close()
         reset_at_fork(self)
@@ -119,16 +124,6 @@ class SqliteDatabase:
         self._connections: set[sqlite3.Connection] = set()
         self._local = threading.local()
         self._write_lock = threading.Lock()
-
-    def _make_folder(self) -> None:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as exc:
-            msg = (
-                f"the folder of the database {self._path} cannot be made: {exc}; "
-                "choose another path, or give this process the right to write there"
-            )
-            raise RepoUnavailableError(msg) from exc
 
     def _connection(self) -> _Connection:
         try:
