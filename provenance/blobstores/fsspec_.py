@@ -15,7 +15,11 @@ from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
 from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES, LocalCache, most_bytes
-from provenance.blobstores.remote import Remote, TakenError, check_url, connect
+from provenance.blobstores.partial import partial_file
+from provenance.blobstores.remotes.base import Remote, TakenError, Upload
+from provenance.blobstores.remotes.connecting import check_url, connect
+from provenance.blobstores.remotes.explaining import explained
+from provenance.blobstores.secrets import Secrets
 from provenance.blobstores.storage_errors import is_full, storage_failure
 from provenance.blobstores.writer import Spooled, spool, spooled_file
 from provenance.errors import BlobCorruptError, ProvenanceError, StorageError
@@ -23,6 +27,7 @@ from provenance.types import BlobKey, BlobRef, Payload
 
 _SHARD = 2
 _IN_MEMORY_BYTES = 64 << 20
+_ASK_FIRST_BYTES = 1 << 20
 
 
 class FsspecStore(StoreBase):
@@ -70,9 +75,11 @@ class FsspecStore(StoreBase):
         cleanup_cachedir: bool = False,
         **options: Unpack[StoreOptions],
     ) -> None:
-        super().__init__(url if name is None else name, **options)
+        self._secrets = Secrets.of(url, storage_options or {})
+        self.url = self._secrets.hide(url)
+        super().__init__(self.url if name is None else name, **options)
         check_url(url, self._name)
-        self.url = url
+        self._place = url
         self._storage_options = dict(storage_options or {})
         self._always_check_remote = always_check_remote
         self._cache: LocalCache | None = None
@@ -80,13 +87,16 @@ class FsspecStore(StoreBase):
             most = most_bytes(cache_bytes, self._name)
             self._cache = LocalCache(cachedir, url, self._name, most_bytes=most, cleanup=cleanup_cachedir)
         self._remote: tuple[int, Remote] | None = None
+        self._inherited: list[Remote] = []
 
     def _here(self) -> Remote:
         """The filesystem, for this process: a connection of the parent's is of no use in a forked one."""
         known, process = self._remote, os.getpid()
         if known is not None and known[0] == process:
             return known[1]
-        remote = connect(self.url, self._storage_options)
+        if known is not None:
+            self._inherited.append(known[1])  # letting go of it would say farewell on the parent's connection
+        remote = connect(self._place, self._storage_options)
         self._remote = (process, remote)
         return remote
 
@@ -94,10 +104,11 @@ class FsspecStore(StoreBase):
     def _reaching(self, doing: str) -> Iterator[Remote]:
         try:
             yield self._here()
-        except (ProvenanceError, FileNotFoundError, TakenError):
+        except (ProvenanceError, TakenError):
             raise
-        except Exception as exc:  # each filesystem raises what its own client library raises
-            raise storage_failure(self._name, self.url, doing, exc) from exc
+        except Exception as exc:  # noqa: BLE001  each filesystem raises what its own client library raises
+            error = explained(self._name, self.url, doing, exc, self._secrets)
+            raise error from (None if self._secrets.are_in(exc) else exc)
 
     # ---- reading
 
@@ -126,11 +137,11 @@ class FsspecStore(StoreBase):
     def _download(self, key: BlobKey) -> bytes:
         """The verified bytes of `key`; what arrives damaged is read a second time before it is called so."""
         for _ in range(2):
-            try:
-                with self._reaching(f"read {key}") as remote:
+            with self._reaching(f"read {key}") as remote:
+                try:
                     data = remote.read(_path(key))
-            except FileNotFoundError:
-                raise self._missing(key) from None
+                except FileNotFoundError:
+                    raise self._missing(key) from None
             if hash_bytes(data) == digest_of(key):
                 return data
         raise self._damaged(key)
@@ -138,7 +149,8 @@ class FsspecStore(StoreBase):
     def _damaged(self, key: BlobKey) -> BlobCorruptError:
         place = f"{self.url}, {_path(key)}"
         if self._permissions.write or self._permissions.delete:
-            with contextlib.suppress(FileNotFoundError), self._reaching(f"move {key} away") as remote:
+            # that it stays, or is gone, does not make it less damaged
+            with contextlib.suppress(StorageError), self._reaching(f"move {key} away") as remote:
                 place = f"{place}, moved to {remote.set_aside(_path(key))}"
         return self._corrupt(key, place)
 
@@ -163,24 +175,29 @@ class FsspecStore(StoreBase):
     def _fetch(self, key: BlobKey, cache: LocalCache) -> None:
         """Download a large file into the cache without holding it in memory."""
         for _ in range(2):
-            file = str(cache.temporary / f"{os.getpid()}-{os.urandom(8).hex()}")
-            try:
-                with self._reaching(f"read {key}") as remote:
-                    remote.fetch(_path(key), file)
+            with partial_file(cache.temporary, key) as file:
+                try:
+                    self._fetch_to(file, key)
+                except StorageError as exc:
+                    if not is_full(exc.__cause__):
+                        raise
+                    discard(file)
+                    cache.rest(exc)
+                    return
                 fetched = spooled_file(file)
                 if fetched.digest == digest_of(key):
                     cache.adopt(fetched, key[64:])
                     return
-            except FileNotFoundError:
-                raise self._missing(key) from None
-            except StorageError as exc:
-                if not is_full(exc.__cause__):
-                    raise
-                cache.rest(exc)
-                return
-            finally:
                 discard(file)
         raise self._damaged(key)
+
+    def _fetch_to(self, file: str, key: BlobKey) -> None:
+        with self._reaching(f"read {key}") as remote:
+            try:
+                remote.fetch(_path(key), file)
+            except FileNotFoundError:
+                discard(file)
+                raise self._missing(key) from None
 
     # ---- writing
 
@@ -212,34 +229,39 @@ class FsspecStore(StoreBase):
         return spool(payload, folder, lambda exc: storage_failure(self._name, folder, "write a temporary file", exc))
 
     def _publish(self, ref: BlobRef, source: bytes | Path) -> None:
-        replace = self._may_replace(ref, source)
-        if replace is None:
+        upload = Upload(_path(ref.key), source, digest_of(ref.key), ref.size)
+        if self._on_duplicate_key == "overwrite":
+            self._replace(ref, upload)
             return
+        if ref.size >= _ASK_FIRST_BYTES:  # asking is quicker than sending what will not be taken
+            size = self._size_of(ref.key)
+            if size is not None:
+                self._meet_existing(ref, upload, size)
+                return
         try:
             with self._reaching(f"store {ref.key}") as remote:
-                remote.write(source, _path(ref.key), replace=replace)
-        except TakenError as exc:  # another writer was first
-            if self._on_duplicate_key == "raise":
-                raise refuse_duplicate(ref.key, self._name) from exc
+                remote.create(upload)
+        except TakenError as exc:
+            size = self._size_of(ref.key)
+            if not (exc.perhaps_ours and size == ref.size):
+                self._meet_existing(ref, upload, size)
 
-    def _may_replace(self, ref: BlobRef, source: bytes | Path) -> bool | None:
-        """Whether what is there under this key, if anything is, is replaced; None if there is nothing to do."""
-        size = self._size_of(ref.key)
-        if size is None:
-            return False
-        if self._on_duplicate_key == "overwrite":
-            return True
+    def _replace(self, ref: BlobRef, upload: Upload) -> None:
+        with self._reaching(f"store {ref.key}") as remote:
+            remote.replace(upload)
+
+    def _meet_existing(self, ref: BlobRef, upload: Upload, size: int | None) -> None:
+        """Do what `on_duplicate_key` says about bytes of `size` that are there already."""
         if self._on_duplicate_key == "raise":
             raise refuse_duplicate(ref.key, self._name)
         if self._on_duplicate_key == "check_collision":
             with self._reaching(f"compare {ref.key}") as remote:
-                if remote.read(_path(ref.key)) != (source if isinstance(source, bytes) else source.read_bytes()):
+                if remote.read(upload.path) != upload.read():
                     raise refuse_collision(ref.key, self._name)
-            return None
-        if size == ref.size:
-            return None
-        self._report(ref.key, f"{self.url}, {_path(ref.key)}, replaced by sound bytes")
-        return True
+        elif size != ref.size:
+            if size is not None:  # else another process has deleted it just now
+                self._report(ref.key, f"{self.url}, {upload.path}, replaced by sound bytes")
+            self._replace(ref, upload)
 
     # ---- the rest
 
@@ -251,11 +273,10 @@ class FsspecStore(StoreBase):
 
     def _ids(self) -> Iterator[BlobKey]:
         with self._reaching("list its keys") as remote:
-            names = remote.names()
-        for name in names:
-            shard, _, rest = name.partition("/")
-            if len(shard) == _SHARD and is_key(shard + rest):
-                yield BlobKey(shard + rest)
+            for name in remote.names():
+                shard, _, rest = name.partition("/")
+                if len(shard) == _SHARD and is_key(shard + rest):
+                    yield BlobKey(shard + rest)
 
 
 def _path(key: BlobKey) -> str:

@@ -111,7 +111,8 @@ class TestPublishing:
 
     @pytest.mark.parametrize("told_as", [FileExistsError(), OSError(22, "pre-conditions did not hold")])
     def test_a_refused_condition_means_that_another_was_first(self, tmp_path: Path, told_as: OSError) -> None:
-        from provenance.blobstores.remote import Remote, TakenError
+        from provenance.blobstores.remotes.base import TakenError, Upload
+        from provenance.blobstores.remotes.files import FileRemote
 
         class ObjectStore(LocalFileSystem):  # type: ignore[misc]
             def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
@@ -119,12 +120,12 @@ class TestPublishing:
                     raise told_as
                 super().pipe_file(path, value, **options)
 
-        remote = Remote(ObjectStore(auto_mkdir=True, skip_instance_cache=True), str(tmp_path), True, False)
-        remote.write(b"x", "a/b", replace=False)
+        remote = FileRemote(ObjectStore(auto_mkdir=True, skip_instance_cache=True), str(tmp_path), True, False)
+        remote.create(Upload("a/b", b"x", "", 1))
         with pytest.raises(TakenError):
-            remote.write(b"y", "a/b", replace=False)
+            remote.create(Upload("a/b", b"y", "", 1))
         assert remote.read("a/b") == b"x"
-        remote.write(b"y", "a/b", replace=True)
+        remote.replace(Upload("a/b", b"y", "", 1))
         assert remote.read("a/b") == b"y"
 
     def test_a_file_in_place_of_a_folder_is_not_taken_for_the_blob(self, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     proxy: HttpProxy
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _pass_on(self) -> None:
         body = self._body()

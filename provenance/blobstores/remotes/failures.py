@@ -1,0 +1,154 @@
+"""What the failures of client libraries mean, without importing any of them."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+
+_LOWEST_STATUS = 100
+_PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PASSING_CODES = frozenset(
+    {
+        "BadDigest",
+        "ConditionalRequestConflict",
+        "InternalError",
+        "Md5Mismatch",
+        "OperationAborted",
+        "RequestTimeout",
+        "ServerBusy",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+_PASSING_ERRNO = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.ECONNREFUSED,
+        errno.ECONNRESET,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EPIPE,
+        errno.ETIMEDOUT,
+    }
+)
+_PASSING_TYPES = frozenset(
+    {
+        # aiohttp
+        "ClientOSError",
+        "ClientPayloadError",
+        "ServerDisconnectedError",
+        # botocore
+        "ConnectionClosedError",
+        "ConnectTimeoutError",
+        "EndpointConnectionError",
+        "HTTPClientError",
+        "IncompleteReadError",
+        "ReadTimeoutError",
+        "ResponseStreamingError",
+        # azure.core
+        "ServiceRequestError",
+        "ServiceResponseError",
+        # paramiko
+        "NoValidConnectionsError",
+        "SSHException",
+    }
+)
+_CREDENTIAL_TYPES = frozenset(
+    {
+        "AuthenticationException",  # paramiko
+        "BadHostKeyException",
+        "PasswordRequiredException",
+        "ClientAuthenticationError",  # azure.core
+        "CredentialUnavailableError",
+        "DefaultCredentialsError",  # google.auth
+        "RefreshError",
+        "NoCredentialsError",  # botocore
+        "PartialCredentialsError",
+    }
+)
+
+
+def chain(exc: BaseException) -> Iterator[BaseException]:
+    """A failure and what caused it, the outermost first."""
+    seen: set[int] = set()
+    link: BaseException | None = exc
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def status_of(exc: BaseException) -> int | None:
+    """The HTTP status the storage answered with, if it was that."""
+    for link in chain(exc):
+        response = getattr(link, "response", None)
+        if isinstance(response, dict):  # botocore
+            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        else:  # azure, aiohttp and gcsfs, in this order
+            status = getattr(link, "status_code", None) or getattr(link, "status", None) or getattr(link, "code", None)
+        if isinstance(status, int) and status >= _LOWEST_STATUS:
+            return status
+    return None
+
+
+def code_of(exc: BaseException) -> str:
+    """The name by which the storage calls what went wrong, such as ``NoSuchBucket``; empty if it gave none."""
+    for link in chain(exc):
+        response = getattr(link, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+        code = getattr(link, "error_code", None)
+        if code is not None:
+            return str(getattr(code, "value", code))
+    return ""
+
+
+def is_transient(exc: BaseException) -> bool:
+    """Whether the same may succeed when it is tried again."""
+    links = list(chain(exc))
+    if any(isinstance(link, socket.gaierror) or _is_of(link, _CREDENTIAL_TYPES) for link in links):
+        return is_lost_name(links)
+    code, status = code_of(exc), status_of(exc)
+    if code in _PASSING_CODES:
+        return True
+    if status is not None:
+        return status in _PASSING_STATUS
+    return any(_passes(link) for link in links)
+
+
+def is_lost_name(links: list[BaseException]) -> bool:
+    """Whether a host's name could not be looked up for the moment only."""
+    return any(isinstance(link, socket.gaierror) and link.errno == socket.EAI_AGAIN for link in links)
+
+
+def is_unknown_host(exc: BaseException) -> bool:
+    """Whether there is no host of this name."""
+    return any(isinstance(link, socket.gaierror) for link in chain(exc))
+
+
+def is_refusal(exc: BaseException) -> bool:
+    """Whether the storage, or the library on behalf of it, does not accept who asks."""
+    if any(isinstance(link, PermissionError) or _is_of(link, _CREDENTIAL_TYPES) for link in chain(exc)):
+        return True
+    return status_of(exc) in {401, 403} or any(_says_forbidden(link) for link in chain(exc))
+
+
+def _says_forbidden(link: BaseException) -> bool:
+    return type(link) is OSError and str(link).startswith("Forbidden")  # gcsfs
+
+
+def _passes(link: BaseException) -> bool:
+    if isinstance(link, TimeoutError | ConnectionError | EOFError | ssl.SSLError):
+        return not isinstance(link, ssl.SSLCertVerificationError)
+    if isinstance(link, OSError) and link.errno in _PASSING_ERRNO:
+        return True
+    return _is_of(link, _PASSING_TYPES)
+
+
+def _is_of(link: BaseException, names: frozenset[str]) -> bool:
+    return any(kind.__name__ in names for kind in type(link).__mro__)
