@@ -10,6 +10,7 @@ from pathlib import Path
 
 from provenance._util.atomic import discard
 from provenance.blobstores.cache_folder import CacheFolder
+from provenance.blobstores.keys import is_key
 from provenance.errors import ProvenanceError
 from provenance.types import BlobKey
 
@@ -41,7 +42,7 @@ class Cleanup:
         for key in [file.key for file in self.files.files()] if made_it else self.added:
             with contextlib.suppress(ProvenanceError, OSError):
                 self.files.remove(key)
-        self._remove_own_temporaries()
+        self._remove_temporaries(made_it=made_it)
         with contextlib.suppress(OSError):
             shards = {file.name for file in os.scandir(self.folder) if len(file.name) == 2}  # noqa: PLR2004
             for name in (*shards, "used", "tmp", "damaged"):
@@ -53,9 +54,9 @@ class Cleanup:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
-    def _remove_own_temporaries(self) -> None:
+    def _remove_temporaries(self, *, made_it: bool) -> None:
         folder = self.folder / "tmp"
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):
-                if name.startswith(f"{self.process}-"):
+                if name.startswith(f"{self.process}-") or (made_it and is_key(name.removesuffix(".part"))):
                     discard(folder / name)

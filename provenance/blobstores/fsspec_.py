@@ -266,10 +266,10 @@ class FsspecStore(StoreBase):
     # ---- the rest
 
     def _delete(self, key: BlobKey) -> None:
-        if self._cache is not None:
-            self._cache.delete(key)
         with self._reaching(f"delete {key}") as remote:
             remote.remove(_path(key))
+        if self._cache is not None:  # now: before, another process might fetch it once more
+            self._cache.delete(key)
 
     def _ids(self) -> Iterator[BlobKey]:
         with self._reaching("list its keys") as remote:

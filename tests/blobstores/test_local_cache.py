@@ -761,6 +761,7 @@ class TestCleanup:
         code = """
             from provenance._util.atomic import create_temporary
             os.close(create_temporary(cache.temporary)[0])
+            (cache.temporary / f"{key_of(blob(1))}.part").touch()
         """
         run(tmp_path, code, "cleanup")
         assert list(tmp_path.iterdir()) == []
