@@ -15,6 +15,7 @@ from provenance.state import RunInfoFn
 from provenance.types import BlobStore, Repo
 
 _REMOTE = "blobstores.fsspec_:FsspecStore"
+_DATABASE = "repos.sql.repo:SqlRepo"
 _CLASSES = {
     "blobstores": {
         "memory": "blobstores.memory:MemoryStore",
@@ -28,8 +29,8 @@ _CLASSES = {
     },
     "artifact_repos": {
         "memory": "repos.memory:MemoryRepo",
-        "sqlite": "repos.sql.repo:SqlRepo",
-        "postgres": "repos.sql.repo:SqlRepo",
+        "sqlite": _DATABASE,
+        "postgres": _DATABASE,
         "chained": "repos.chained:ChainedRepo",
     },
 }
@@ -60,10 +61,22 @@ def build(blueprint: Blueprint) -> Built:
     for entry in blueprint.blobstores.values():
         stores[entry.name] = _make("blobstores", entry, _store_arguments(entry, stores))
     repos: dict[str, Repo] = {}
+    spared = _may_be_unreachable(blueprint)
     for entry in blueprint.artifact_repos.values():
-        repos[entry.name] = _make("artifact_repos", entry, _repo_arguments(entry, stores, repos))
+        arguments = _repo_arguments(entry, stores, repos)
+        if entry.name in spared:
+            arguments["open_later"] = True
+        repos[entry.name] = _make("artifact_repos", entry, arguments)
     default = blueprint.settings["default_repo"]
     return Built(stores, repos, None if default is None else repos[str(default)], run_info_fn)
+
+
+def _may_be_unreachable(blueprint: Blueprint) -> set[str]:
+    """The databases whose chains go on without them."""
+    entries = blueprint.artifact_repos
+    chains = [entry.options for entry in entries.values() if entry.options.get("on_unreachable") == "skip"]
+    members = {name for options in chains for name in cast("list[str]", options["repos"])}
+    return {name for name in members if _CLASSES["artifact_repos"][entries[name].type.name] == _DATABASE}
 
 
 def _make(section: str, entry: Entry, arguments: dict[str, object]) -> Any:

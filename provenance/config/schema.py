@@ -5,6 +5,7 @@ The table is what configurations are checked against, and what their documentati
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 from provenance._util.access import Shared
 from provenance._util.sizes import parse_size
 from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES
+from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, WritePolicy
 from provenance.blobstores.verified import Verify
 from provenance.config.environment import plain
 from provenance.config.problems import EnvironmentText
@@ -143,6 +145,19 @@ def _is_mapping(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
+def _is_seconds(value: object) -> bool:
+    if isinstance(value, EnvironmentText):
+        try:
+            value = float(value)
+        except ValueError:
+            return False
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _read_seconds(value: object) -> float:
+    return float(value)  # type: ignore[arg-type]  # accepted as seconds before
+
+
 def _one_of(choices: tuple[str, ...]) -> Kind:
     expected = "one of " + ", ".join(choices)
     return Kind(expected, lambda value: isinstance(value, str) and value in choices, choices=choices)
@@ -154,6 +169,7 @@ PATH = Kind("a path", _is_path, _read_path, place="path")
 URL = Kind("a URL", _is_text, secret=True, place="url")
 DATABASE = Kind("a path or a URL like sqlite:///path", _is_database, _read_path, secret=True, place="database")
 POSTGRES_URL = Kind("a URL like postgresql://user@host/database", _is_postgres_url, secret=True)
+SECONDS = Kind("a number of seconds", _is_seconds, _read_seconds)
 SIZE = Kind("a number of bytes or a text like '10 GB'", _is_size, parse_size)
 MAPPING = Kind("a mapping", _is_mapping)
 STORE = Kind("the name of a blobstore", _is_text, refers_to="blobstores")
@@ -202,6 +218,23 @@ _DATABASE_REPO = (
     *_PERMISSIONS,
 )
 
+_CHAIN = (
+    Option(
+        "write_policy",
+        _one_of(get_args(WritePolicy)),
+        "Which of the members that may be written must take what is written: each, the nearest, or at least one.",
+        default="all",
+    ),
+    Option(
+        "on_unreachable",
+        _one_of(get_args(OnUnreachable)),
+        "Whether a member that is out of reach is left out for a while, with one warning, or is an error.",
+        default="skip",
+    ),
+    Option("retry_seconds", SECONDS, "How long such a member is left out.", default=RETRY_SECONDS),
+    *_PERMISSIONS,
+)
+
 BLOBSTORES = Section(
     "blobstores",
     "blobstore",
@@ -226,7 +259,7 @@ BLOBSTORES = Section(
         EntryType(
             "chained",
             "Several stores, one behind the other: the first that has sound bytes is read, all are written.",
-            (Option("stores", STORES, "The members, the quickest first.", required=True), *_PERMISSIONS),
+            (Option("stores", STORES, "The members, the quickest first.", required=True), *_CHAIN),
         ),
     ),
 )
@@ -263,7 +296,7 @@ ARTIFACT_REPOS = Section(
         EntryType(
             "chained",
             "Several repos, one behind the other: the first that has an artifact is read, all are written.",
-            (Option("repos", REPOS, "The members, the quickest first.", required=True), *_PERMISSIONS),
+            (Option("repos", REPOS, "The members, the quickest first.", required=True), *_CHAIN),
         ),
     ),
 )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from provenance._util.access import Access, Shared, access_for
-from provenance.errors import ConfigError
+from provenance.errors import ConfigError, RepoUnavailableError
 from provenance.repos.options import RepoOptions
+from provenance.repos.rows import Rows
 from provenance.repos.single import SingleRepo
 from provenance.repos.sql.database import Database
+from provenance.repos.sql.late_rows import LateRows
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.rows import SqlRows
 from provenance.repos.sql.sqlite_database import SqliteDatabase
@@ -49,6 +51,8 @@ class SqlRepo(SingleRepo):
         artifact. What is recorded always survives the end of the process. PostgreSQL has a setting of its own.
     grace_seconds : float
         How long bytes stay when nothing refers to them any more. They are removed by the first `delete` after that.
+    open_later : bool
+        Whether a database that cannot be used now is opened when the repo is first used, instead of an error now.
     **options
         See `provenance.repos.base.BaseRepo`.
 
@@ -73,27 +77,45 @@ class SqlRepo(SingleRepo):
         shared: Shared | None = None,
         durable: bool = False,
         grace_seconds: float = 0.0,
+        open_later: bool = False,
         **options: Unpack[RepoOptions],
     ) -> None:
         may_write = options.get("write", True)
         create = create_db and may_write
-        database: Database
-        if os.fspath(db).startswith(POSTGRES_SCHEMES):
-            if shared is not None:
-                msg = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
-                raise ConfigError(msg)
-            database = _open_postgres(os.fspath(db), schema, create=create)
-        else:
-            read_only = not (may_write or options.get("delete", True))
-            access = access_for(shared, f"the database {os.fspath(db)}")
-            database = _open_sqlite(db, schema, create=create, read_only=read_only, durable=durable, access=access)
+
+        def open_rows() -> SqlRows:
+            database: Database
+            if os.fspath(db).startswith(POSTGRES_SCHEMES):
+                if shared is not None:
+                    msg = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
+                    raise ConfigError(msg)
+                database = _open_postgres(os.fspath(db), schema, create=create)
+            else:
+                read_only = not (may_write or options.get("delete", True))
+                access = access_for(shared, f"the database {os.fspath(db)}")
+                database = _open_sqlite(db, schema, create=create, read_only=read_only, durable=durable, access=access)
+            return _rows_of(database, create=create_db, read_only=not may_write)
+
+        rows: SqlRows | LateRows
         try:
-            refusal = prepare(database, create=create_db, read_only=not may_write)
-        except BaseException:
-            database.close()
-            raise
-        rows = SqlRows(database, refusal)
-        super().__init__(rows, store, database.place if name is None else name, grace_seconds=grace_seconds, **options)
+            rows = open_rows()
+        except RepoUnavailableError:
+            if not open_later:
+                raise
+            rows = LateRows(open_rows)
+        default = "unopened" if isinstance(rows, LateRows) else rows.place
+        super().__init__(
+            cast("Rows", rows), store, default if name is None else name, grace_seconds=grace_seconds, **options
+        )
+
+
+def _rows_of(database: Database, *, create: bool, read_only: bool) -> SqlRows:
+    try:
+        refusal = prepare(database, create=create, read_only=read_only)
+    except BaseException:
+        database.close()
+        raise
+    return SqlRows(database, refusal)
 
 
 def _open_sqlite(  # noqa: PLR0913  each is an option of the repo

@@ -45,6 +45,11 @@ class SqlRows:
         self._known_runs: set[str] = set()
         self.sweeps = UNKNOWN_SWEEPS
 
+    @property
+    def place(self) -> str:
+        """Where the database is, as messages show it."""
+        return self._database.place
+
     def _writing(self) -> AbstractContextManager[Transaction]:
         self._require_writable()
         return self._database.writing()
