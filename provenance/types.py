@@ -103,6 +103,9 @@ class BlobStore(Protocol):
     def local_path(self, key: BlobKey) -> Path | None:
         """A verified local file with the bytes of `key`, never written again; None where the store has no files."""
 
+    def save_as(self, key: BlobKey, file: Path) -> None:
+        """Write the verified bytes of `key` to a file, without having all of them in memory where that can be."""
+
     def put(self, data: Payload | bytes, *, extension: str = "") -> BlobRef:
         """Store bytes without clobbering; the key is their digest followed by `extension`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -107,6 +108,14 @@ class StoreBase(ABC):
         """
         self._require(self._permissions.read, "read")
         return self._local_path(check_key(key))
+
+    def save_as(self, key: BlobKey, file: Path) -> None:
+        """Write the verified bytes of `key` to a file of the caller's; raises the same errors as `get`.
+
+        Large ones are not held in memory where the store can do without that.
+        """
+        self._require(self._permissions.read, "read")
+        self._save_as(check_key(key), file)
 
     def put(self, data: Payload | bytes, *, extension: str = "") -> BlobRef:
         """Store bytes under their digest, followed by `extension`; they appear complete or not at all.
@@ -265,6 +274,13 @@ class StoreBase(ABC):
     def _get(self, key: BlobKey) -> bytes: ...
     @abstractmethod
     def _local_path(self, key: BlobKey) -> Path | None: ...
+    def _save_as(self, key: BlobKey, file: Path) -> None:
+        path = self._local_path(key)
+        if path is None:
+            file.write_bytes(self._get(key))
+        else:
+            shutil.copyfile(path, file)
+
     @abstractmethod
     def _put(self, payload: Payload, extension: str) -> BlobRef: ...
     @abstractmethod

@@ -17,6 +17,7 @@ from provenance.errors import (
     BlobCorruptError,
     BlobNotFoundError,
     DuplicateKeyError,
+    NotFoundError,
     PermissionDeniedError,
     ProvenanceError,
     StorageError,
@@ -106,11 +107,22 @@ class ChainedStore(StoreBase):
         if path is not None:
             self._copy_up(key, FileContent(path), position)
             return path
-        if not self._tiers.taking_copies(position):
+        if not (self._permissions.read_through_write and self._tiers.taking_copies(position)):
             return None
-        data = self._tiers.attempt(position, "read", lambda store: store.get(key))
-        self._copy_up(key, Buffers((data,)), position)
+        self._stream_up(key, position)
         return self._path_of_copy(key, position)
+
+    def _stream_up(self, key: BlobKey, position: int) -> None:
+        """Copy what lies in a store without files into earlier ones; through a file, as it may be large."""
+        from tempfile import TemporaryDirectory  # noqa: PLC0415  loaded when first used
+
+        try:
+            with TemporaryDirectory(prefix="provenance-") as folder:
+                file = Path(folder, "blob")
+                self.stores[position].save_as(key, file)
+                self._copy_up(key, FileContent(file), position)
+        except (NotFoundError, StorageError, OSError) as exc:  # who wants to read it will be told
+            logger.warning("blob %s was not copied from %r: %s", key, self.stores[position].name, exc)
 
     def _path_in(self, store: BlobStore, key: BlobKey) -> Path | None:
         if key not in store:  # a store without files does not tell otherwise
@@ -137,7 +149,8 @@ class ChainedStore(StoreBase):
         return self._missing(key) if failure is None or isinstance(failure, BlobNotFoundError) else failure
 
     def _copy_up(self, key: BlobKey, content: Payload, position: int) -> None:
-        self._tiers.copy_up(position, lambda store: _copy(store, key, content))
+        if self._permissions.read_through_write:
+            self._tiers.copy_up(position, lambda store: _copy(store, key, content))
 
     # ---- many at once
 
@@ -202,6 +215,8 @@ class ChainedStore(StoreBase):
             raise next((exc for exc in damage if key in str(exc)), self._missing(key)) from None
 
     def _copy_all_up(self, blobs: Mapping[BlobKey, bytes], position: int) -> None:
+        if not self._permissions.read_through_write:
+            return
         for extension in {key[64:] for key in blobs}:
             items = [data for key, data in blobs.items() if key[64:] == extension]
             self._tiers.copy_up(position, partial(_copy_all, items, extension))

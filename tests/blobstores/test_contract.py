@@ -86,6 +86,8 @@ class TestFsspecWithCache(BlobStoreContract):
 class TestChained(BlobStoreContract):
     copies = 2
     one_is_first = False
+    write_policy = "all"
+    on_unreachable = "skip"
 
     def make_store(self, place: Path, **options: Any) -> ChainedStore:
         policy = options.pop("on_duplicate_key", "skip")
@@ -93,8 +95,22 @@ class TestChained(BlobStoreContract):
             MemoryStore(on_duplicate_key=policy),
             DiskStore(place / "blobs", on_duplicate_key=policy),
         ]
-        return ChainedStore(members, **options)
+        return ChainedStore(
+            members, write_policy=self.write_policy, on_unreachable=self.on_unreachable, retry_seconds=0, **options
+        )
 
     def damage(self, store: Any, key: BlobKey, data: bytes) -> None:
         store.stores[0]._blobs[key] = (data,)
-        rewrite(store.stores[1].path_of(key), data)
+        if self.copies == 2:
+            rewrite(store.stores[1].path_of(key), data)
+
+
+class TestChainedByFirst(TestChained):
+    copies = 1
+    one_is_first = True
+    write_policy = "first"
+
+
+class TestChainedByAny(TestChained):
+    write_policy = "any"
+    on_unreachable = "raise"
