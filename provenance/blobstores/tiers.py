@@ -102,6 +102,11 @@ class Tiers(Generic[M]):
         self._outages = Outages(chain, logger, retry_seconds)
         self._reported: set[tuple[int, str, type[Exception]]] = set()
 
+    @property
+    def needs_one(self) -> bool:
+        """Whether it is enough that any of the members has taken what is written."""
+        return self._policy == "any"
+
     def permitting(self, permission: Permission) -> list[tuple[int, M]]:
         """The members that permit something, with their positions."""
         return [

@@ -25,7 +25,7 @@ from provenance.errors import (
     TierUnavailableError,
 )
 from provenance.repos.base import BaseRepo, Located, OnBlob
-from provenance.repos.chained_lineage import copy_up, downstream
+from provenance.repos.chained_lineage import copy_rows_up, copy_up, downstream
 from provenance.repos.chained_records import (
     blobs_in_all,
     has_bytes,
@@ -154,7 +154,8 @@ class ChainedRepo(BaseRepo):
             for key, record in fetched.items():
                 if key not in found or has_bytes(record):
                     found[key] = record
-            self._copy_up([Located(record, b"") for record in fetched.values() if lies_in_row(record)], position)
+            if self._permissions.read_through_write:
+                copy_rows_up(self._tiers, filter(lies_in_row, fetched.values()), position)
             missing = [key for key in missing if key not in found or not has_bytes(found[key])]
             if not missing:
                 break
@@ -180,10 +181,6 @@ class ChainedRepo(BaseRepo):
         if self._permissions.read:
             answers = self._tiers.answers("look up", ask, [])
             yield from (answer for _, answer in answers if answer is not None)
-
-    def _copy_up(self, located: Collection[Located], position: int) -> None:
-        if self._permissions.read_through_write:
-            copy_up(self._tiers, located, position)
 
     # ---- for people: what is not found may be where nobody can look
 
@@ -256,8 +253,8 @@ class ChainedRepo(BaseRepo):
     def value_source(self, record: ArtifactRecord) -> Located:
         """Return verified bytes of a record's value from the first member that has sound ones."""
         position, located = self._sound(record, lambda repo, own: repo.value_source(own))
-        if position:
-            self._copy_up((located,), position)
+        if self._permissions.read_through_write:
+            copy_up(self._tiers, located, position)
         return located
 
     def inputs_source(self, record: ArtifactRecord) -> bytes | Path:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Iterable
 from functools import partial
 
+from provenance.artifacts.artifact import Artifact
 from provenance.blobstores.tiers import Tiers
 from provenance.errors import NotFoundError, ProvenanceError, StorageError
 from provenance.repos.base import BaseRepo, Located
@@ -15,21 +16,34 @@ from provenance.types import ArtifactId, ArtifactRecord, Draft
 logger = logging.getLogger("provenance.repos")
 
 
-def copy_up(tiers: Tiers[BaseRepo], located: Iterable[Located], position: int) -> None:
-    """Copy artifacts of the member at a position, whose values were just read, into earlier ones.
+def copy_up(tiers: Tiers[BaseRepo], located: Located, position: int) -> None:
+    """Copy an artifact of the member at a position, whose value was just read, into earlier ones.
 
     That a copy cannot be made is reported, and no failure.
     """
     if not tiers.taking_copies(position):
         return
-    source = tiers.members[position]
-    for found in located:
-        try:
-            draft = copied_draft(found.record, source, found)
-        except (NotFoundError, StorageError) as exc:
-            logger.warning("artifact %s could not be copied from repo %r: %s", found.record.id, source.name, exc)
-            continue
+    record, source = located.record, tiers.members[position]
+    try:
+        draft = copied_draft(record, source, located)
+    except (NotFoundError, StorageError) as exc:
+        logger.warning("artifact %s could not be copied from repo %r: %s", record.id, source.name, exc)
+    else:
         tiers.copy_up(position, partial(_save, draft))
+
+
+def copy_rows_up(tiers: Tiers[BaseRepo], records: Iterable[ArtifactRecord], position: int) -> None:
+    """Copy artifacts of which there is no more than a row, many at once, as `copy_up` does."""
+    source = tiers.members[position]
+    artifacts = [Artifact(record, source) for record in records]
+    if artifacts:
+        tiers.copy_up(position, partial(_put_each, artifacts))
+
+
+def _put_each(artifacts: list[Artifact], repo: BaseRepo) -> None:
+    failures = (outcome for outcome in repo.put_each(artifacts) if not isinstance(outcome, Artifact))
+    for failure in failures:
+        raise failure
 
 
 def _save(draft: Draft, repo: BaseRepo) -> ArtifactRecord:

@@ -66,11 +66,12 @@ def put_each_in_members(
 ) -> list[Artifact | Failure]:
     """Store artifacts of other repos in the members that may be written, as the policy says.
 
-    What one of them could not take counts as not stored. Only blobs of the first one are told of.
+    Unless it is enough that any of them took it, what one could not take counts as not stored. Only blobs of the first
+    one are told of.
     """
     told = [on_blob]
     taken = tiers.write(lambda repo: repo.put_each(artifacts, told.pop() if told else None))
-    return [_worst_of(outcomes) for outcomes in zip(*taken, strict=True)]
+    return [_agreed(outcomes, is_one_enough=tiers.needs_one) for outcomes in zip(*taken, strict=True)]
 
 
 def blobs_in_all(tiers: Tiers[BaseRepo], keys: Collection[BlobKey]) -> set[BlobKey]:
@@ -80,8 +81,9 @@ def blobs_in_all(tiers: Tiers[BaseRepo], keys: Collection[BlobKey]) -> set[BlobK
     return set(keys).intersection(*found)
 
 
-def _worst_of(outcomes: Sequence[Artifact | Failure]) -> Artifact | Failure:
-    return next((outcome for outcome in outcomes if not isinstance(outcome, Artifact)), outcomes[0])
+def _agreed(outcomes: Sequence[Artifact | Failure], *, is_one_enough: bool) -> Artifact | Failure:
+    deciding = (outcome for outcome in outcomes if isinstance(outcome, Artifact) is is_one_enough)
+    return next(deciding, outcomes[0])
 
 
 def _draft_of(given: Artifact) -> Draft:
