@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -34,6 +33,7 @@ from provenance.repos.chained_records import (
     put_each_in_members,
     put_in_members,
     save_in_members,
+    saved_at,
 )
 from provenance.repos.failures import Failure
 from provenance.repos.options import RepoOptions
@@ -56,7 +56,6 @@ T = TypeVar("T")
 Found = Mapping[K, ArtifactRecord]
 
 logger = logging.getLogger("provenance.repos")
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ChainedRepo(BaseRepo):
@@ -368,11 +367,11 @@ class ChainedRepo(BaseRepo):
 
     def find_set(self, set_id: SetId) -> SetRecord | None:
         """Return a set, with the labels it was last saved under in any member."""
-        return max(self._known(lambda repo: repo.find_set(set_id)), key=_saved_at, default=None)
+        return max(self._known(lambda repo: repo.find_set(set_id)), key=saved_at, default=None)
 
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """Return the set last saved under such labels in any member, by the clocks of their databases."""
-        return max(self._known(lambda repo: repo.latest_set(labels)), key=_saved_at, default=None)
+        return max(self._known(lambda repo: repo.latest_set(labels)), key=saved_at, default=None)
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set in the members that may be written, as the write policy says."""
@@ -398,7 +397,3 @@ class ChainedRepo(BaseRepo):
         with ExitStack() as stack:
             for repo in reversed(self.repos):
                 stack.callback(repo.close)
-
-
-def _saved_at(record: SetRecord) -> datetime:
-    return record.saved_at or _NEVER

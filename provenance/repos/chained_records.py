@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from provenance.artifacts.artifact import Artifact
 from provenance.blobstores.tiers import Tiers
@@ -11,7 +12,9 @@ from provenance.errors import NotFoundError, StorageError
 from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.failures import Failure
 from provenance.repos.transfer import copied_draft, copied_payload
-from provenance.types import ArtifactRecord, BlobKey, Draft
+from provenance.types import ArtifactRecord, BlobKey, Draft, SetRecord
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def save_in_members(tiers: Tiers[BaseRepo], draft: Draft) -> ArtifactRecord:
@@ -125,3 +128,8 @@ def has_bytes(record: ArtifactRecord) -> bool:
 def lies_in_row(record: ArtifactRecord) -> bool:
     """Whether the row is all there is of an artifact."""
     return record.value_inline is not None and record.inputs_blob is None
+
+
+def saved_at(record: SetRecord) -> datetime:
+    """When a set was saved under its labels; before all others if it has none."""
+    return record.saved_at or _NEVER
