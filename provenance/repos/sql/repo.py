@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from provenance._util.access import Access, Shared, access_for
-from provenance.errors import ConfigError, RepoUnavailableError
+from provenance.errors import ConfigError, RepoUnreachableError
 from provenance.repos.options import RepoOptions
 from provenance.repos.rows import Rows
 from provenance.repos.single import SingleRepo
@@ -23,6 +23,7 @@ from provenance.types import BlobStore
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
 """How URLs of PostgreSQL databases start."""
+_NOT_SHARED = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
 
 
 class SqlRepo(SingleRepo):
@@ -52,7 +53,7 @@ class SqlRepo(SingleRepo):
     grace_seconds : float
         How long bytes stay when nothing refers to them any more. They are removed by the first `delete` after that.
     open_later : bool
-        Whether a database that cannot be used now is opened when the repo is first used, instead of an error now.
+        Whether a database that cannot be reached now is opened when the repo is first used, instead of an error now.
     **options
         See `provenance.repos.base.BaseRepo`.
 
@@ -87,8 +88,7 @@ class SqlRepo(SingleRepo):
             database: Database
             if os.fspath(db).startswith(POSTGRES_SCHEMES):
                 if shared is not None:
-                    msg = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
-                    raise ConfigError(msg)
+                    raise ConfigError(_NOT_SHARED)
                 database = _open_postgres(os.fspath(db), schema, create=create)
             else:
                 read_only = not (may_write or options.get("delete", True))
@@ -99,7 +99,7 @@ class SqlRepo(SingleRepo):
         rows: SqlRows | LateRows
         try:
             rows = open_rows()
-        except RepoUnavailableError:
+        except RepoUnreachableError:
             if not open_later:
                 raise
             rows = LateRows(open_rows)
