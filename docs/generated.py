@@ -28,7 +28,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "load_set_by_name",
         "ArtifactSet",
     ),
-    "Lineage": ("dependencies", "promote", "Progress", "Transfer", "visualize_lineage"),
+    "Lineage": ("dependencies", "promote", "sync", "Progress", "Synced", "Transfer", "visualize_lineage"),
     "Configure": (
         "from_config",
         "load_config",

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from provenance.hashing import hash_value as hash  # noqa: A004  the published name
     from provenance.hashing import value_repr
-    from provenance.lineage import Progress, Transfer, dependencies, promote
+    from provenance.lineage import Progress, Synced, Transfer, dependencies, promote, sync
     from provenance.repos.capture import capture_set, provenance_set
     from provenance.repos.loading import (
         create_set,
@@ -103,7 +103,7 @@ _HOMES = {
         "SetNotFoundError StorageError StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
-    "lineage": "Progress Transfer dependencies promote",
+    "lineage": "Progress Synced Transfer dependencies promote sync",
     "repos.capture": "capture_set provenance_set",
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
@@ -149,6 +149,7 @@ __all__ = [
     "SetNotFoundError",
     "StorageError",
     "StoreUnavailableError",
+    "Synced",
     "TierUnavailableError",
     "Transfer",
     "UnrecordedResultWarning",
@@ -188,6 +189,7 @@ __all__ = [
     "set_read_only",
     "set_run_info_fn",
     "set_use_cache",
+    "sync",
     "unwrap",
     "using_repo",
     "value_repr",

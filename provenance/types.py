@@ -213,7 +213,7 @@ class SetRecord:
     """An immutable set of artifact ids, with the labels it was last saved or loaded under.
 
     `created_at` is when the set was first stored, `saved_at` when it was saved under these labels; both are set by the
-    repo.
+    repo unless they are given.
     """
 
     id: SetId

@@ -3,6 +3,7 @@
 from provenance.lineage.graph import LineageGraph, dependencies, lineage_graph
 from provenance.lineage.progress import Progress
 from provenance.lineage.promoting import promote
+from provenance.lineage.syncing import Synced, sync
 from provenance.lineage.transferring import Transfer
 
-__all__ = ["LineageGraph", "Progress", "Transfer", "dependencies", "lineage_graph", "promote"]
+__all__ = ["LineageGraph", "Progress", "Synced", "Transfer", "dependencies", "lineage_graph", "promote", "sync"]

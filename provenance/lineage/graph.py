@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike
 from provenance.artifacts.sets import ArtifactSet
-from provenance.lineage.walk import repos_near, root_ids, topological, walk
+from provenance.lineage.walk import repos_near, require_known, root_ids, topological, walk
 from provenance.types import ArtifactId, InputEdge
 
 
@@ -53,7 +53,10 @@ def dependencies(artifact_or_id: ArtifactLike | ArtifactSet) -> list[Artifact]:
 def lineage_graph(artifact_or_id: ArtifactLike | ArtifactSet) -> LineageGraph:
     """Return `dependencies` as a graph. Takes and raises what `dependencies` does."""
     roots = root_ids(artifact_or_id)
-    found = {artifact.id: artifact for artifact in walk(roots, repos_near(artifact_or_id))}
+    repos = repos_near(artifact_or_id)
+    unknown: set[ArtifactId] = set()
+    found = {artifact.id: artifact for artifact in walk(roots, repos, unknown)}
+    require_known(unknown, repos)
     references = {key: tuple(edge.artifact_id for edge in artifact.record.edges) for key, artifact in found.items()}
     ordered = topological(references, roots)
     edges = tuple((key, edge) for key in ordered for edge in found[key].record.edges)

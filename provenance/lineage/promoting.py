@@ -11,8 +11,8 @@ from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, is_proxy
 from provenance.artifacts.sets import ArtifactSet
 from provenance.lineage.progress import Report, reporting
-from provenance.lineage.transferring import Tally, carry_out, plan_transfer
-from provenance.lineage.walk import repos_near, root_ids
+from provenance.lineage.transferring import Tally, carry_out, plan_transfer, resolved
+from provenance.lineage.walk import repos_near, require_known, root_ids
 from provenance.repos.base import BaseRepo
 from provenance.repos.failures import left_out
 from provenance.types import Repo, SetRecord
@@ -62,13 +62,14 @@ def promote(
     StorageError
         A repo or blobstore cannot be reached, read or written. Call again when it can.
     """
-    target = _repo(to_repo)
+    target = resolved(to_repo)
     target.require("read")  # else what is missing could not be told
     target.require("write")
     given = artifact_or_id if _is_one(artifact_or_id) else list(cast("Iterable[object]", artifact_or_id))
     repos = repos_near(given) if from_repo is None else (state.resolve_repo(from_repo),)
     roots = root_ids(given)
     plan = plan_transfer(roots, sorted(repos, key=lambda repo: repo is target), target)
+    require_known(plan.unknown, repos)
     record = given.to_record() if isinstance(given, ArtifactSet) else None
     if dry_run:
         foretold = plan.foretold(target)
@@ -76,18 +77,12 @@ def promote(
     with reporting(progress, f"promote to {target.name}") as report:
         failures = carry_out(plan, target, Tally(plan, report))
     if failures:
-        raise left_out(failures, len(plan.missing), target.name)
+        raise left_out(list(failures.values()), len(plan.missing), target.name)
     if record is not None:
         return ArtifactSet.from_record(save_set_once(record, target))
     records = target.find_records(roots)
     promoted = [Artifact(records[key], target) for key in roots]
     return promoted[0] if _is_one(given) else promoted
-
-
-def _repo(repo_or_name: Repo | str) -> BaseRepo:
-    repo = state.resolve_repo(repo_or_name)
-    assert isinstance(repo, BaseRepo)  # noqa: S101  every repo is built on the base
-    return repo
 
 
 def _is_one(given: object) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from provenance import state
 from provenance.artifacts.artifact import Artifact
 from provenance.errors import ArtifactNotFoundError
 from provenance.lineage.progress import Progress, Report
@@ -51,6 +52,7 @@ class Plan:
     references: Mapping[ArtifactId, Sequence[ArtifactId]]
     blobs: Mapping[BlobKey, BlobRef]
     already_there: int
+    unknown: Collection[ArtifactId]
 
     def foretold(self, target: BaseRepo) -> Transfer:
         """What carrying it out would move; the blobs are looked for."""
@@ -59,25 +61,28 @@ class Plan:
         return Transfer(len(self.missing), len(sizes), sum(sizes), self.already_there)
 
 
-def plan_transfer(roots: Sequence[ArtifactId], repos: Sequence[Repo], target: BaseRepo) -> Plan:
-    """Find out what of these artifacts and all that is behind them is missing in a repo.
+def resolved(repo_or_name: Repo | str) -> BaseRepo:
+    """The repo itself, or the configured one of this name."""
+    repo = state.resolve_repo(repo_or_name)
+    assert isinstance(repo, BaseRepo)  # noqa: S101  every repo is built on the base
+    return repo
 
-    Raises
-    ------
-    ArtifactNotFoundError
-        Some are in none of the repos.
-    """
+
+def plan_transfer(roots: Sequence[ArtifactId], repos: Sequence[Repo], target: BaseRepo) -> Plan:
+    """Find out what of these artifacts and all that is behind them is missing in a repo."""
+    unknown: set[ArtifactId] = set()
     places: dict[ArtifactId, Repo] = {}
     references: dict[ArtifactId, tuple[ArtifactId, ...]] = {}
     blobs: dict[ArtifactId, list[BlobRef]] = {}
-    for artifact in walk(roots, repos):
+    for artifact in walk(roots, repos, unknown):
         record = artifact.record
         places[record.id] = artifact.repo
         references[record.id] = tuple(edge.artifact_id for edge in record.edges)
         blobs[record.id] = [ref for ref in (record.value_blob, record.inputs_blob) if ref is not None]
     there = {key for batch in batches(places, LOOKED_UP_AT_ONCE) for key in _sound(target, batch)}
-    missing = [key for key in topological(references, roots) if key not in there]
-    return Plan(missing, places, references, {ref.key: ref for key in missing for ref in blobs[key]}, len(there))
+    missing = [key for key in topological(references, roots) if key in places and key not in there]
+    needed = {ref.key: ref for key in missing for ref in blobs[key]}
+    return Plan(missing, places, references, needed, len(there), unknown)
 
 
 def _sound(target: BaseRepo, ids: Sequence[ArtifactId]) -> Iterator[ArtifactId]:
@@ -117,8 +122,8 @@ class Tally:
             self._report(self._progress)
 
 
-def carry_out(plan: Plan, target: BaseRepo, tally: Tally) -> list[Failure]:
-    """Copy what is missing, and return why what could not be copied could not.
+def carry_out(plan: Plan, target: BaseRepo, tally: Tally) -> dict[ArtifactId, Failure]:
+    """Copy what is missing, and return why that which could not be copied could not.
 
     References are stored before what refers to them, so that whenever this ends, no reference that was stored by it
     leads to what is missing.
@@ -144,7 +149,7 @@ def carry_out(plan: Plan, target: BaseRepo, tally: Tally) -> list[Failure]:
         failures = {one.id: out for one, out in zip(ready, outcomes, strict=True) if not isinstance(out, Artifact)}
         failed.update(failures)
         tally.artifacts(len(ready) - len(failures))
-    return list(failed.values())
+    return failed
 
 
 def _loaded(ids: Iterable[ArtifactId], places: Mapping[ArtifactId, Repo]) -> dict[ArtifactId, ArtifactRecord]:

@@ -49,20 +49,17 @@ def _own_repo(given: object) -> Repo | None:
     return artifact.repo if isinstance(artifact, Artifact) else None
 
 
-def walk(roots: Iterable[ArtifactId], repos: Sequence[Repo]) -> Iterator[Artifact]:
+def walk(roots: Iterable[ArtifactId], repos: Sequence[Repo], unknown: set[ArtifactId]) -> Iterator[Artifact]:
     """Everything reachable from these artifacts, themselves too; each from the first repo that has it.
 
-    Raises
-    ------
-    ArtifactNotFoundError
-        Some are in none of the repos.
+    What is in none of the repos is added to `unknown`.
     """
     wanted = dict.fromkeys(roots)
     seen = set(wanted)
     while wanted:
         level, wanted = wanted, {}
         for batch in batches(level, LOOKED_UP_AT_ONCE):
-            for artifact in _load(batch, repos):
+            for artifact in _load(batch, repos, unknown):
                 yield artifact
                 references = (edge.artifact_id for edge in artifact.record.edges)
                 fresh = dict.fromkeys(key for key in references if key not in seen)
@@ -70,7 +67,7 @@ def walk(roots: Iterable[ArtifactId], repos: Sequence[Repo]) -> Iterator[Artifac
                 wanted.update(fresh)
 
 
-def _load(wanted: list[ArtifactId], repos: Sequence[Repo]) -> Iterator[Artifact]:
+def _load(wanted: list[ArtifactId], repos: Sequence[Repo], unknown: set[ArtifactId]) -> Iterator[Artifact]:
     missing = wanted
     for repo in repos:
         records = repo.find_records(missing)
@@ -79,13 +76,26 @@ def _load(wanted: list[ArtifactId], repos: Sequence[Repo]) -> Iterator[Artifact]
         missing = [key for key in missing if key not in records]
         if not missing:
             return
-    names = ", ".join(dict.fromkeys(repr(repo.name) for repo in repos))
-    msg = f"{len(missing)} artifacts of the lineage are in none of the repos {names}: {', '.join(missing[:5])}"
-    raise ArtifactNotFoundError(msg)
+    unknown.update(missing)
+
+
+def require_known(unknown: Collection[ArtifactId], repos: Sequence[Repo]) -> None:
+    """Refuse a lineage that is not complete.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        There are artifacts that are in none of the repos.
+    """
+    if unknown:
+        names = ", ".join(dict.fromkeys(repr(repo.name) for repo in repos))
+        shown = ", ".join(sorted(unknown)[:5])
+        msg = f"{len(unknown)} artifacts of the lineage are in none of the repos {names}: {shown}"
+        raise ArtifactNotFoundError(msg)
 
 
 def topological(references: Mapping[ArtifactId, Sequence[ArtifactId]], roots: Iterable[ArtifactId]) -> list[ArtifactId]:
-    """Ids ordered so that references come first; depth first, without recursion."""
+    """Ids ordered so that references come first, those of unknown artifacts too; depth first, without recursion."""
     ordered: dict[ArtifactId, None] = {}
     entered: set[ArtifactId] = set()
     stack = list(roots)[::-1]
@@ -96,6 +106,6 @@ def topological(references: Mapping[ArtifactId, Sequence[ArtifactId]], roots: It
             ordered.setdefault(key)
             continue
         entered.add(key)
-        fresh = dict.fromkeys(references[key])
+        fresh = dict.fromkeys(references.get(key, ()))
         stack.extend(reference for reference in reversed(fresh) if reference not in entered)
     return list(ordered)

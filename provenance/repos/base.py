@@ -26,6 +26,7 @@ from provenance.errors import (
     SetNotFoundError,
 )
 from provenance.repos.failures import Failure, left_out
+from provenance.repos.labellings import Arrange, History
 from provenance.repos.local_files import local_file
 from provenance.serializers import unpack
 from provenance.types import (
@@ -465,6 +466,24 @@ class BaseRepo(ABC):
     @abstractmethod
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set and, when it has labels, append them to the history."""
+
+    @abstractmethod
+    def set_ids(self) -> set[SetId]:
+        """Return the ids of all sets."""
+
+    @abstractmethod
+    def label_history(self) -> History:
+        """Return under which labels sets were saved, in that order."""
+
+    @abstractmethod
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it; sets that are not here are left out of it.
+
+        Parameters
+        ----------
+        arrange : callable
+            Makes the new history of the present one.
+        """
 
     @abstractmethod
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:

@@ -27,6 +27,7 @@ from provenance.repos.base import BaseRepo, Located, OnBlob
 from provenance.repos.chained_lineage import copy_rows_up, copy_up, downstream
 from provenance.repos.chained_records import (
     blobs_in_all,
+    dated_set,
     has_bytes,
     lies_in_row,
     own_record,
@@ -36,6 +37,7 @@ from provenance.repos.chained_records import (
     saved_at,
 )
 from provenance.repos.failures import Failure
+from provenance.repos.labellings import Arrange, History, merged, missing_in
 from provenance.repos.options import RepoOptions
 from provenance.types import (
     JSON,
@@ -380,11 +382,27 @@ class ChainedRepo(BaseRepo):
 
         def save(repo: BaseRepo) -> SetRecord:
             nonlocal first
-            saved = repo.save_set(record if first is None else replace(record, created_at=first.created_at))
+            saved = repo.save_set(dated_set(record, first))
             first = first or saved
             return saved
 
         return self._tiers.write(save)[0]
+
+    def set_ids(self) -> set[SetId]:
+        """Return the ids of all sets in any member."""
+        return set().union(*self._known(lambda repo: repo.set_ids()))
+
+    def label_history(self) -> History:
+        """Return under which labels sets were saved in any member, by the clocks of their databases."""
+        found: History = []
+        for history in self._known(lambda repo: repo.label_history()):
+            found = merged(found, list(missing_in(found, history)))
+        return found
+
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order in the members that may be written, as the write policy says."""
+        self._require("write")
+        self._tiers.write(lambda repo: repo.arrange_labels(arrange))
 
     def delete_set(self, set_id: object) -> None:
         """Delete a set from every member that permits it; its members stay."""

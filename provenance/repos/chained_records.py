@@ -130,6 +130,11 @@ def lies_in_row(record: ArtifactRecord) -> bool:
     return record.value_inline is not None and record.inputs_blob is None
 
 
+def dated_set(record: SetRecord, first: SetRecord | None) -> SetRecord:
+    """The set with the times that the first member's clock gave it, so that all members agree."""
+    return record if first is None else replace(record, created_at=first.created_at, saved_at=first.saved_at)
+
+
 def saved_at(record: SetRecord) -> datetime:
     """When a set was saved under its labels; before all others if it has none."""
     return record.saved_at or _NEVER

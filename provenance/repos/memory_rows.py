@@ -12,6 +12,7 @@ from time import monotonic
 
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
+from provenance.repos.labellings import Arrange, History, Labelling
 from provenance.repos.rows import BlobCheck, Entry, Inserted
 from provenance.types import (
     JSON,
@@ -228,9 +229,28 @@ class MemoryRows:
             )
             if record.labels is None:
                 return stored
-            now = datetime.now(UTC)
-            self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id, now))
-            return replace(stored, labels=record.labels, saved_at=now)
+            at = record.saved_at or datetime.now(UTC)
+            self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id, at))
+            return replace(stored, labels=record.labels, saved_at=at)
+
+    def set_ids(self) -> set[SetId]:
+        """The ids of all sets."""
+        with self._lock:
+            return set(self._sets)
+
+    def label_history(self) -> History:
+        """Under which labels sets were saved, in that order."""
+        with self._lock:
+            return [Labelling(entry.set_id, entry.labels, entry.saved_at) for entry in self._labellings]
+
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it."""
+        with self._lock:
+            self._labellings = [
+                _Labelling(label_items(one.labels), dict(one.labels), one.set_id, one.saved_at)
+                for one in arrange(self.label_history())
+                if one.set_id in self._sets
+            ]
 
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""

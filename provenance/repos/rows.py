@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from provenance.repos.labellings import Arrange, History
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -119,6 +120,15 @@ class Rows(Protocol):
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
+
+    def set_ids(self) -> set[SetId]:
+        """The ids of all sets."""
+
+    def label_history(self) -> History:
+        """Under which labels sets were saved, in that order."""
+
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it; sets that are not here are left out of it."""
 
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""

@@ -17,6 +17,7 @@ from provenance.repos.cache import RecordCache
 from provenance.repos.copying import Intake
 from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
+from provenance.repos.labellings import Arrange, History
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
@@ -280,6 +281,19 @@ class SingleRepo(BaseRepo):
         """Store a set and, when it has labels, append them to the history."""
         self._require("write")
         return self._rows.save_set(record)
+
+    def set_ids(self) -> set[SetId]:
+        """Return the ids of all sets."""
+        return self._rows.set_ids() if self._permissions.read else set()
+
+    def label_history(self) -> History:
+        """Return under which labels sets were saved, in that order."""
+        return self._rows.label_history() if self._permissions.read else []
+
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it; see `BaseRepo.arrange_labels`."""
+        self._require("write")
+        self._rows.arrange_labels(arrange)
 
     def delete_set(self, set_id: object) -> None:
         """Delete a set with the history of its labels; its members stay."""

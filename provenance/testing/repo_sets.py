@@ -13,9 +13,11 @@ import provenance as p
 from provenance.errors import (
     ArtifactNotFoundError,
     InvalidLabelsError,
+    PermissionDeniedError,
     SetNotFoundError,
 )
 from provenance.repos.base import BaseRepo
+from provenance.repos.labellings import History, Labelling
 from provenance.repos.memory import MemoryRepo
 from provenance.testing.drafts import a_draft, an_id
 from provenance.testing.repo_case import RepoCase
@@ -128,6 +130,59 @@ class SetContract(RepoCase):
         repo.delete_set(stored.id)
         with pytest.raises(SetNotFoundError):
             repo.get_set_by_labels("job")
+
+    # ---- histories of labels
+
+    def test_a_repo_knows_its_sets_and_their_labels(self, repo: BaseRepo) -> None:
+        assert (repo.set_ids(), list(repo.label_history())) == (set(), [])
+        one, two = (p.ArtifactSet([repo.save(a_draft(seed)).id]) for seed in (1, 2))
+        saved: list[Any] = [(one, {"name": "job", "n": 1.0}), (two, {"name": "job"}), (one, {"name": "job"}), (two, {})]
+        for artifact_set, labels in saved:
+            repo.put_set(artifact_set.relabel(labels))
+        unlabelled = repo.put_set(p.ArtifactSet([]))
+        assert repo.set_ids() == {one.id, two.id, unlabelled.id}
+        history = repo.label_history()
+        assert [(event.set_id, event.labels) for event in history] == [(each.id, labels) for each, labels in saved]
+        assert [event.saved_at for event in history] == sorted(event.saved_at for event in history)
+
+    def test_a_history_of_labels_can_be_arranged(self, repo: BaseRepo) -> None:
+        one, two, gone = (p.ArtifactSet([repo.save(a_draft(seed)).id]) for seed in (1, 2, 3))
+        for artifact_set, name in ((one, "a"), (two, "a"), (one, "b"), (two, "c")):
+            repo.put_set(artifact_set.relabel({"name": name, "k": [1]}))
+        before = list(repo.label_history())
+        early = datetime(2020, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        added = [Labelling(two.id, {"name": "b", "k": [1]}, early), Labelling(gone.id, {"name": "b"}, early)]
+        repo.arrange_labels(lambda own: [own[1], *added, own[0], *own[2:3]])
+        wanted = [before[1], added[0], before[0], before[2]]
+        assert list(repo.label_history()) == wanted
+        assert repo.get_set_by_labels("a").id == one.id
+        assert repo.get_set_by_labels({"k": [1]}).labels == {"name": "b", "k": [1]}
+        assert repo.get_set_by_id(two).labels == {"name": "b", "k": [1]}
+        assert not repo.contains_set(gone)
+        with pytest.raises(SetNotFoundError):
+            repo.get_set_by_labels("c")
+        repo.put_set(two.relabel("a"))
+        assert repo.get_set_by_labels("a").id == two.id
+        repo.arrange_labels(lambda own: own)
+        assert list(repo.label_history())[:4] == wanted
+
+    def test_a_history_that_cannot_be_arranged_stays(self, repo: BaseRepo) -> None:
+        repo.put_set(p.ArtifactSet([], "a"))
+        before = list(repo.label_history())
+
+        def fail(_: History) -> History:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            repo.arrange_labels(fail)
+        assert list(repo.label_history()) == before
+
+    def test_histories_need_the_permissions(self, tmp_path: Path) -> None:
+        closed = self.make_repo(tmp_path, read=False)
+        closed.save_set(p.ArtifactSet([], "a").to_record())
+        assert (closed.set_ids(), list(closed.label_history())) == (set(), [])
+        with pytest.raises(PermissionDeniedError, match="write: true"):
+            self.make_repo(tmp_path, write=False).arrange_labels(lambda own: own)
 
     def test_a_closed_repo_opens_again_by_itself(self, repo: BaseRepo) -> None:
         repo.save(a_draft(1, 5))

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
+from provenance.repos.labellings import Arrange, History
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
@@ -315,6 +316,20 @@ class SqlRows:
         """Store a set unless it is there, and append its labels to the history."""
         with self._adding() as transaction:
             return self._sets.save(transaction, record)
+
+    def set_ids(self) -> set[SetId]:
+        """The ids of all sets."""
+        return self._sets.ids()
+
+    def label_history(self) -> History:
+        """Under which labels sets were saved, in that order."""
+        return self._sets.history()
+
+    @repeatable
+    def arrange_labels(self, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it; sets that are not here are left out of it."""
+        with self._writing() as transaction:
+            self._sets.arrange(transaction, arrange)
 
     @repeatable
     def remove_set(self, set_id: SetId) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from blake3 import blake3
 
 from provenance.repos.json_fields import dump_json, label_items
+from provenance.repos.labellings import Arrange, History, Labelling, first_difference
 from provenance.repos.sql.database import Database, Row, Transaction
 from provenance.repos.sql.statements import SetStatements
 from provenance.types import JSON, SetId, SetRecord
@@ -61,7 +62,8 @@ class SetRows:
         saved_at = None
         if record.labels is not None:
             text = self._dialect.json_parameter(dump_json(record.labels))
-            labels, at = transaction.execute(self._sql.insert_labels, (sequence, text)).fetchone()
+            at = None if record.saved_at is None else self._dialect.time_parameter(record.saved_at)
+            labels, at = transaction.execute(self._sql.insert_labels, (sequence, text, at)).fetchone()
             saved_at = self._dialect.time_value(at)
             items = [(item, labels) for item in _digests(record.labels)]
             transaction.executemany(self._sql.insert_label_item, items)
@@ -72,6 +74,45 @@ class SetRows:
             created_at=self._dialect.time_value(stored_at),
             saved_at=saved_at,
         )
+
+    def ids(self) -> set[SetId]:
+        """The ids of all sets."""
+        return {row[0] for row in self._database.fetch_all(self._sql.ids)}
+
+    def history(self) -> list[Labelling]:
+        """Under which labels sets were saved, in that order."""
+        return self._labellings(self._database.fetch_all(self._sql.history))
+
+    def _labellings(self, rows: Sequence[Row]) -> list[Labelling]:
+        dialect = self._dialect
+        return [
+            Labelling(set_id, cast("dict[str, JSON]", dialect.json_value(labels)), dialect.time_value(saved_at))
+            for _, set_id, labels, saved_at in rows
+        ]
+
+    def arrange(self, transaction: Transaction, arrange: Arrange) -> None:
+        """Give the history of labels another order, and add to it.
+
+        As the latest labels are those with the highest number, everything from the first difference on is written anew.
+        """
+        rows = transaction.execute(self._sql.history).fetchall()
+        present = self._labellings(rows)
+        wanted = arrange(present)
+        kept = first_difference(present, wanted)
+        if kept < len(rows):
+            transaction.execute(self._sql.remove_labels_from, (rows[kept][0],))
+        self._append(transaction, wanted[kept:])
+
+    def _append(self, transaction: Transaction, labellings: History) -> None:
+        ids = self._dialect.batch_parameter({labelling.set_id for labelling in labellings})
+        sets = {row[0]: row[1] for row in transaction.execute(self._sql.sequences, (ids,)).fetchall()}
+        known = [labelling for labelling in labellings if labelling.set_id in sets]
+        as_json, as_time = self._dialect.json_parameter, self._dialect.time_parameter
+        rows = [(sets[one.set_id], as_json(dump_json(one.labels)), as_time(one.saved_at)) for one in known]
+        inserted = transaction.execute_each(self._sql.insert_labels, rows)
+        pairs = [(one, row) for one, row in zip(known, inserted, strict=True) if row is not None]
+        items = [(item, row[0]) for one, row in pairs for item in _digests(one.labels)]
+        transaction.executemany(self._sql.insert_label_item, items)
 
     def remove(self, transaction: Transaction, set_id: SetId) -> None:
         """Remove a set with its history."""

@@ -229,11 +229,27 @@ class SetStatements:
         self.insert_labels = dialect.sql(
             set_labels.insert()
             .values(
-                set_sequence=_bind(set_labels.c.set_sequence), labels=_bind(set_labels.c.labels), saved_at=dialect.now
+                set_sequence=_bind(set_labels.c.set_sequence),
+                labels=_bind(set_labels.c.labels),
+                saved_at=sa.func.coalesce(_bind(set_labels.c.saved_at), dialect.now),
             )
             .returning(set_labels.c.sequence, set_labels.c.saved_at),
             "set_sequence",
             "labels",
+            "saved_at",
+        )
+        self.ids = dialect.sql(sa.select(artifact_sets.c.id))
+        self.sequences = dialect.sql(
+            sa.select(artifact_sets.c.id, artifact_sets.c.sequence).where(artifact_sets.c.id.in_(dialect.batch("ids"))),
+            "ids",
+        )
+        self.history = dialect.sql(
+            sa.select(set_labels.c.sequence, artifact_sets.c.id, set_labels.c.labels, set_labels.c.saved_at)
+            .join_from(set_labels, artifact_sets, artifact_sets.c.sequence == set_labels.c.set_sequence)
+            .order_by(set_labels.c.sequence)
+        )
+        self.remove_labels_from = dialect.sql(
+            set_labels.delete().where(set_labels.c.sequence >= _bind(set_labels.c.sequence)), "sequence"
         )
         self.insert_label_item = _insert_all(dialect, set_label_items)
         self.remove_set = dialect.sql(artifact_sets.delete().where(by_id), "id")
