@@ -44,7 +44,9 @@ class StoreBase(ABC):
         with the new ones, or `DuplicateKeyError` is raised.
     """
 
-    at_once = 1
+    files_stay: bool = True
+    """Whether what `local_path` returns stays there until it is deleted, unlike a copy that makes room for others."""
+    at_once: int = 1
     """How many operations of a batch are run at the same time; more than 1 pays where the store is far away."""
 
     def __init__(  # noqa: PLR0913  each option is a keyword of its own

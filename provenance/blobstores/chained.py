@@ -86,6 +86,7 @@ class ChainedStore(StoreBase):
         )
         self.stores = self._tiers.members
         self.at_once = max(getattr(store, "at_once", 1) for store in stores)
+        self.files_stay = all(getattr(store, "files_stay", True) for store in stores)
 
     # ---- reading
 

@@ -87,6 +87,7 @@ class FsspecStore(StoreBase):
         if cachedir is not None:
             most = most_bytes(cache_bytes, self._name)
             self._cache = LocalCache(cachedir, url, self._name, most_bytes=most, cleanup=cleanup_cachedir)
+            self.files_stay = most is None
         self._remote: tuple[int, Remote] | None = None
         self._inherited: list[Remote] = []
 

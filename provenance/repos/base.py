@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from provenance._util.parallel import for_each
 from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
@@ -28,6 +28,7 @@ from provenance.errors import (
 from provenance.repos.failures import Failure, left_out
 from provenance.repos.labellings import Arrange, History
 from provenance.repos.local_files import local_file
+from provenance.repos.located import Located, read_located
 from provenance.serializers import unpack
 from provenance.types import (
     INPUTS_SERIALIZER,
@@ -51,13 +52,6 @@ _VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
 _READ_AT_ONCE = 16
 OnBlob: TypeAlias = Callable[[BlobRef, bool], object]
 """Is told of a blob that is in the store now, and whether it had to be sent there."""
-
-
-class Located(NamedTuple):
-    """Verified bytes of a value, or a verified local file with them, and the record they were stored with."""
-
-    record: ArtifactRecord
-    source: bytes | Path
 
 
 class BaseRepo(ABC):
@@ -212,18 +206,23 @@ class BaseRepo(ABC):
 
     def load_value(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the value of a record; see `get_value`."""
-        found, source = self.value_source(record)
+        return read_located(lambda: self.value_source(record), self._read_value)
+
+    def _read_value(self, located: Located) -> object:
+        found = located.record
         if found.serializer == FILE_SERIALIZER:
             key = BlobKey(found.value_id) if found.value_blob is None else found.value_blob.key
-            return ArchivedFile(local_file(source, key), found.value_id)
+            return ArchivedFile(local_file(located.source, key, stays=located.stays), found.value_id)
         with reading_from(self):
-            return unpack(source, found.serializer, found.load_kwargs)
+            return unpack(located.source, found.serializer, found.load_kwargs)
 
     def load_inputs(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the inputs of a recorded call; see `get_inputs`."""
-        source = self.inputs_source(record)
+        return read_located(lambda: Located(record, self.inputs_source(record)), self._read_inputs)
+
+    def _read_inputs(self, located: Located) -> object:
         with reading_from(self):
-            return unpack(source, INPUTS_SERIALIZER, {})
+            return unpack(located.source, INPUTS_SERIALIZER, {})
 
     # ---- sets
 

@@ -22,7 +22,7 @@ from provenance.errors import (
     ProvenanceError,
     TierUnavailableError,
 )
-from provenance.repos.base import BaseRepo, Located, OnBlob
+from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.chained_lineage import copy_rows_up, copy_up, downstream
 from provenance.repos.chained_records import (
     blobs_in_all,
@@ -37,6 +37,7 @@ from provenance.repos.chained_records import (
 )
 from provenance.repos.failures import Failure
 from provenance.repos.labellings import Arrange, History, merged, missing_in
+from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.types import (
     JSON,

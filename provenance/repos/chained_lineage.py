@@ -9,7 +9,8 @@ from functools import partial
 from provenance.artifacts.artifact import Artifact
 from provenance.blobstores.tiers import Tiers
 from provenance.errors import NotFoundError, ProvenanceError, StorageError
-from provenance.repos.base import BaseRepo, Located
+from provenance.repos.base import BaseRepo
+from provenance.repos.located import Located
 from provenance.repos.transfer import copied_draft
 from provenance.types import ArtifactId, ArtifactRecord, Draft
 

@@ -12,12 +12,13 @@ from provenance._util.payload import bytes_of
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import BlobNotFoundError, TierUnavailableError
-from provenance.repos.base import BaseRepo, Located, OnBlob
+from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.cache import RecordCache
 from provenance.repos.copying import Intake
 from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.labellings import Arrange, History
+from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
@@ -152,7 +153,8 @@ class SingleRepo(BaseRepo):
 
     def value_source(self, record: ArtifactRecord) -> Located:
         """Return verified bytes of a record's value, with the record."""
-        return Located(record, self._source(record, "value", record.value_inline, record.value_blob))
+        source = self._source(record, "value", record.value_inline, record.value_blob)
+        return Located(record, source, stays=getattr(self._store, "files_stay", True))
 
     def inputs_source(self, record: ArtifactRecord) -> bytes | Path:
         """Return verified bytes of a record's inputs, or a verified local file with them."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from provenance._util.payload import Buffers, FileContent
 from provenance.artifacts.artifact import Artifact
 from provenance.errors import BlobCorruptError, BlobNotFoundError
-from provenance.repos.base import BaseRepo, Located
+from provenance.repos.base import BaseRepo
 from provenance.repos.failures import Failure
+from provenance.repos.located import Located
 from provenance.types import ArtifactRecord, Draft, Payload, RecipeKey, RunRecord
 
 
@@ -73,7 +74,7 @@ def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | No
     BlobNotFoundError, BlobCorruptError
         Its value is lost or damaged.
     """
-    found, value = located or source.value_source(record)
+    found, value, _ = located or source.value_source(record)
     recipe = found.recipe
     if recipe is not None:
         leads_to = source.find_recipes((recipe,)).get(recipe)
