@@ -33,12 +33,16 @@ class TestSqliteRepo(RepoContract):
 
 class ChainContract(RepoContract):
     members = ()
+    write_policy = "all"
+    on_unreachable = "skip"
 
     def make_repo(self, place, name="chained", grace_seconds=0.0, **options):
         made = [
             make(place, f"member{position}", grace_seconds=grace_seconds) for position, make in enumerate(self.members)
         ]
-        return ChainedRepo(made, name=name, **options)
+        return ChainedRepo(
+            made, name=name, write_policy=self.write_policy, on_unreachable=self.on_unreachable, **options
+        )
 
     def stores(self, repo):
         return [member.store for member in repo.repos]
@@ -50,6 +54,17 @@ class TestMemoryBeforeSqlite(ChainContract):
 
 class TestSqliteBeforeSqlite(ChainContract):
     members = (sqlite, sqlite)
+
+
+class TestSqliteBeforeMemoryByFirst(ChainContract):
+    members = (sqlite, memory)
+    write_policy = "first"
+
+
+class TestMemoryBeforeSqliteByAny(ChainContract):
+    members = (memory, sqlite)
+    write_policy = "any"
+    on_unreachable = "raise"
 
 
 def test_a_chain_needs_a_member():
