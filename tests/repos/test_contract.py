@@ -45,7 +45,8 @@ class ChainContract(RepoContract):
         )
 
     def stores(self, repo):
-        return [member.store for member in repo.repos]
+        written = repo.repos[:1] if self.write_policy == "first" else repo.repos
+        return [member.store for member in written]
 
 
 class TestMemoryBeforeSqlite(ChainContract):
