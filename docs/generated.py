@@ -45,6 +45,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "get_check_mutations",
         "set_check_mutations",
         "set_run_info_fn",
+        "replay_journal",
         "run_info",
     ),
     "Values": ("hash", "value_repr", "is_proxy", "unwrap", "lazy_dict", "lazy_proxy_dict", "register_serializer"),

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         load_set_by_labels,
         load_set_by_name,
     )
+    from provenance.repos.replaying import replay_journal
     from provenance.serializers import register_serializer
     from provenance.state import (
         get_check_mutations,
@@ -105,6 +106,7 @@ _HOMES = {
     "hashing": "value_repr",
     "lineage": "Progress Synced Transfer dependencies promote sync",
     "repos.capture": "capture_set provenance_set",
+    "repos.replaying": "replay_journal",
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
     ),
@@ -183,6 +185,7 @@ __all__ = [
     "provenance_set",
     "provenance_wrapper",
     "register_serializer",
+    "replay_journal",
     "run_info",
     "set_check_mutations",
     "set_default_repo",

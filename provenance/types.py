@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NewType, Protocol, TypeAlias, runtime_checkable
 
+from provenance.errors import RepoUnreachableError, StorageError
+
 ArtifactId = NewType("ArtifactId", str)
 """Content key of a call: 64 hex digits."""
 ValueId = NewType("ValueId", str)
@@ -26,6 +28,8 @@ SetId = NewType("SetId", str)
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Version: TypeAlias = int | str
 Kargs: TypeAlias = dict[str, object]
+OnRepoError: TypeAlias = Literal["raise", "compute"]
+"""What happens to a call whose look-up does not reach the database."""
 OnDuplicateKey: TypeAlias = Literal["skip", "overwrite", "check_collision", "raise"]
 
 
@@ -162,7 +166,10 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactRecord:
-    """The row of one artifact. A record read from a repo has `sequence` and `computed_at` set."""
+    """The row of one artifact. A record read from a repo has `sequence` and `computed_at` set.
+
+    One that is `journaled` waits to be stored until its repo can be reached.
+    """
 
     id: ArtifactId
     value_id: ValueId
@@ -192,6 +199,7 @@ class ArtifactRecord:
     code_id: str | None = None
     computed_at: datetime | None = None
     sequence: int | None = None
+    journaled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +252,12 @@ class Repo(Protocol):
 
     def save(self, draft: Draft) -> ArtifactRecord:
         """Store blobs, then the row; returns the stored record, which is the winner's if another was first."""
+
+    def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:
+        """Keep what `save` failed to store with `error` until it can be stored, or raise `error`."""
+
+    def counts_as_miss(self, error: RepoUnreachableError) -> bool:
+        """Whether a call whose look-up failed with `error` goes on as if nothing were stored."""
 
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:
         """Record further recipe keys that led to stored artifacts."""

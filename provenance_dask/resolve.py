@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from provenance import engine
 from provenance.engine import Artifact
+from provenance.errors import RepoUnreachableError
 from provenance.types import ArtifactId, ArtifactRecord, RecipeKey, Repo
 from provenance_dask.steps import Step, reuses_results
 from provenance_dask.tasks import add_recipes
@@ -82,7 +83,12 @@ class _Lookup:
         found: dict[Step, Artifact] = {}
         for number, steps in by_repo.items():
             repo = repos[number]
-            records = find(repo, list(dict.fromkeys(keys[step] for step in steps)))
+            try:
+                records = find(repo, list(dict.fromkeys(keys[step] for step in steps)))
+            except RepoUnreachableError as error:
+                if not repo.counts_as_miss(error):
+                    raise
+                continue
             for step in steps:
                 record = records.get(keys[step])
                 if record is not None:

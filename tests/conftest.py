@@ -42,6 +42,15 @@ def each_postgres(request):
         yield server
 
 
+@pytest.fixture
+def line(postgres):
+    """A relay in front of the PostgreSQL server, that can be cut; see `tests.servers.relay.Relay`."""
+    from tests.servers.relay import relay
+
+    with relay(postgres.socket) as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def pgbouncer(postgres):
     """The PostgreSQL server behind a pooler; see `tests.servers.pgbouncer.Pooler`."""

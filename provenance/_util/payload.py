@@ -45,6 +45,24 @@ class FileContent:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """Some of the bytes of a file; `size` is their number where that may be told before they are read."""
+
+    path: Path
+    start: int
+    length: int
+    size: int | None
+
+    def write_to(self, file: BinaryIO) -> None:
+        left = self.length
+        with self.path.open("rb") as source:
+            source.seek(self.start)
+            while left and (piece := source.read(min(left, COPY_BYTES))):
+                file.write(piece)
+                left -= len(piece)
+
+
+@dataclass(frozen=True, slots=True)
 class Streamed:
     """Bytes that a function writes to the file it is given."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from provenance import state
-from provenance.errors import ArtifactNotFoundError
+from provenance.errors import ArtifactNotFoundError, StorageError
 from provenance.types import JSON, ArtifactId, ArtifactRecord, Durations, Repo, ValueId, Version
 
 if TYPE_CHECKING:
@@ -144,7 +145,21 @@ class Artifact:
     @property
     def is_stored(self) -> bool:
         """Whether the artifact is in its repo (false after a computation in read-only mode)."""
+        if self.record.journaled:
+            self._look_again()
         return self.record.sequence is not None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the artifact is in its repo, or waits in the repo's journal until it can be stored."""
+        return self.record.sequence is not None or self.record.journaled
+
+    def _look_again(self) -> None:
+        """Become the stored artifact as soon as there is one."""
+        try:
+            self.record = self.repo.find_records((self.record.id,)).get(self.record.id, self.record)
+        except StorageError:
+            return
 
     @property
     def value(self) -> object:
@@ -228,3 +243,21 @@ def find_artifact(artifact_id: ArtifactId, near: Repo | None = None, repo_name: 
 def restore_artifact(artifact_id: ArtifactId, repo_name: str | None) -> Artifact:
     """Unpickle an artifact from its id."""
     return find_artifact(artifact_id, reading_repo(), repo_name)
+
+
+_storing: ContextVar[bool] = ContextVar("provenance_storing", default=False)
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Write references to artifacts that wait in a journal as ids: what is written is read when they are stored."""
+    token = _storing.set(True)
+    try:
+        yield
+    finally:
+        _storing.reset(token)
+
+
+def is_restorable(artifact: Artifact) -> bool:
+    """Whether whoever unpickles the artifact's id, from what is being written, can find the artifact."""
+    return artifact.is_recorded if _storing.get() else artifact.is_stored

@@ -11,7 +11,7 @@ from typing import Any
 
 from wrapt import BaseObjectProxy
 
-from provenance.artifacts.artifact import Artifact, find_artifact, reading_repo
+from provenance.artifacts.artifact import Artifact, find_artifact, is_restorable, reading_repo
 from provenance.hashing import fingerprint
 from provenance.types import ArtifactId, Repo
 
@@ -106,7 +106,7 @@ class ArtifactProxy(BaseObjectProxy[Any]):
 
     def __reduce__(self) -> tuple[object, ...]:
         source = self._self_source
-        if isinstance(source, Artifact) and not source.is_stored:
+        if isinstance(source, Artifact) and not is_restorable(source):
             return _plain, (plain_value(self),)
         repo_name = source.repo.name if isinstance(source, Artifact) else None
         is_callable = issubclass(type(self), CallableArtifactProxy)

@@ -18,7 +18,7 @@ from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, WritePolic
 from provenance.blobstores.verified import Verify
 from provenance.config.environment import plain
 from provenance.config.problems import EnvironmentText
-from provenance.types import OnDuplicateKey
+from provenance.types import OnDuplicateKey, OnRepoError
 
 SectionName: TypeAlias = Literal["blobstores", "artifact_repos"]
 Place: TypeAlias = Literal["", "path", "url", "database"]
@@ -215,6 +215,19 @@ _REMOTE = (
 _DATABASE_REPO = (
     Option("store", STORE, "The blobstore that keeps the bytes of values.", required=True),
     Option("create_db", FLAG, "Whether the database and its tables are created when they are missing.", default=True),
+    Option(
+        "grace_seconds",
+        SECONDS,
+        "How long bytes stay when nothing refers to them any more.",
+        default=0.0,
+    ),
+    Option(
+        "on_repo_error",
+        _one_of(get_args(OnRepoError)),
+        "What a call does whose look-up does not reach the database: fail, or compute.",
+        default="raise",
+    ),
+    Option("journal", PATH, "Folder for what is computed while the database is out of reach; the user's own if none."),
     *_PERMISSIONS,
 )
 
@@ -281,6 +294,7 @@ ARTIFACT_REPOS = Section(
             (
                 Option("db", DATABASE, "Path of the file, or an `sqlite:///` URL.", required=True),
                 _SHARED,
+                Option("durable", FLAG, "Whether rows survive a power failure once stored.", default=False),
                 *_DATABASE_REPO,
             ),
         ),

@@ -12,7 +12,7 @@ from provenance.engine.frames import Frame, current_frame
 from provenance.engine.inputs import Inputs, resolve_inputs
 from provenance.engine.mutation import refuse_mutated
 from provenance.engine.spec import FunctionSpec
-from provenance.errors import InvalidInputsError
+from provenance.errors import InvalidInputsError, RepoUnreachableError
 from provenance.types import ArtifactId, ArtifactRecord, CarriesArtifact, Kargs, RecipeKey, Repo
 
 
@@ -105,7 +105,12 @@ def look_up(call: Call) -> ArtifactRecord | None:
     """The stored record of the call, if there is one to reuse."""
     if not call.use_cache:
         return None
-    record = call.repo.find_records((call.id,)).get(call.id)
+    try:
+        record = call.repo.find_records((call.id,)).get(call.id)
+    except RepoUnreachableError as error:
+        if not call.repo.counts_as_miss(error):
+            raise
+        return None
     if record is None or not call.repo.has_value(record):
         return None
     return record

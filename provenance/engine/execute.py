@@ -141,7 +141,7 @@ def _forget_nested(frame: Frame) -> None:
     """Remove what was computed under inputs that this body may have changed before it passed them on."""
     carried = {proxy.artifact_id for proxy in frame.carried.values()}
     for artifact in frame.computed:
-        if artifact.is_stored and carried.intersection(artifact.input_artifact_ids):
+        if artifact.is_recorded and carried.intersection(artifact.input_artifact_ids):
             try:
                 cast("Any", artifact.repo).delete(artifact.id)
             except StorageError as error:

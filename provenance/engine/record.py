@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from provenance._util.containers import map_leaves
-from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.artifact import Artifact, storing
 from provenance.artifacts.ids import is_proxy
 from provenance.engine import key
 from provenance.engine.call import Call
 from provenance.engine.preview import preview_inputs
 from provenance.engine.run import current_run
 from provenance.engine.values import DescribedValue, Encoding, PackedValue, edges_to, pack_value
+from provenance.errors import StorageError
 from provenance.hashing import SCHEME
 from provenance.types import (
     ArtifactId,
@@ -58,7 +59,8 @@ class Recorder:
     def store(self, target: Target, described: DescribedValue, value_hash_seconds: float) -> Artifact:
         """Store one value with its row; what another process stored first under the id is returned instead."""
         started = perf_counter()
-        packed = pack_value(described, target.encoding)
+        with storing():
+            packed = pack_value(described, target.encoding)
         packing_seconds = perf_counter() - started
         draft = Draft(
             record=self.record(target, described, packed, value_hash_seconds, packing_seconds),
@@ -67,7 +69,12 @@ class Recorder:
             inputs=self.inputs_payload,
             value_extension=described.extension,
         )
-        return Artifact(self.call.repo.save(draft), self.call.repo)
+        repo = self.call.repo
+        try:
+            stored = repo.save(draft)
+        except StorageError as error:
+            stored = repo.spool(draft, error)
+        return Artifact(stored, repo)
 
     def record(
         self,
@@ -132,7 +139,7 @@ def _recipe(call: Call, target: Target) -> RecipeKey | None:
 
 def edges_of(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
     """References to the artifacts among the inputs, also those that do not count, and to those the body called."""
-    calls = dict.fromkeys(artifact.id for artifact in computed.calls if artifact.is_stored)
+    calls = dict.fromkeys(artifact.id for artifact in computed.calls if artifact.is_recorded)
     return (
         *edges_to(call.inputs.carriers, "input"),
         *edges_to(list(_unhashed_proxies(call)), "input"),

@@ -52,6 +52,8 @@ def _store_single(recorder: Recorder, file: DescribedValue | None) -> object:
 
 
 def _deliver_file(call: Call, artifact: Artifact, file: DescribedValue) -> object:
+    if artifact.record.journaled:
+        return holding_proxy(artifact, file.value)  # the original stays, as its copy may not be in the store yet
     if call.spec.options.delete_original_file and file.file is not None:
         remove_original(file.file.path, artifact)
     return artifact.proxy()

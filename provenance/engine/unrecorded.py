@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 
+from provenance._util.callers import caller_level
+from provenance.artifacts.artifact import storing
 from provenance.engine.inputs import Inputs
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import SerializationError, UnrecordedResultWarning
@@ -19,25 +20,18 @@ def report_unrecorded(spec: FunctionSpec, value: object, error: Exception) -> ob
     """Say in a warning and in the log why a result was not recorded, and give the plain value back."""
     msg = f"the result of {spec.label} is returned but was not recorded: {error}"
     logger.warning(msg, exc_info=error)
-    warnings.warn(msg, UnrecordedResultWarning, stacklevel=_caller_level())
+    warnings.warn(msg, UnrecordedResultWarning, stacklevel=caller_level())
     return value
-
-
-def _caller_level() -> int:
-    """How many frames the first one outside this package is away, so that the warning names the user's line."""
-    level, frame = 1, sys._getframe(1)  # noqa: SLF001  inspect.stack() reads source files
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("provenance."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def pack_inputs(inputs: Inputs) -> Payload:
     """Serialise the inputs of a call; an argument that no serializer takes is replaced by its description."""
-    try:
-        return _pack(inputs.kargs, inputs.varargs)
-    except SerializationError:
-        kargs = {name: _packable(value) for name, value in inputs.kargs.items()}
-        return _pack(kargs, tuple(map(_packable, inputs.varargs)))
+    with storing():
+        try:
+            return _pack(inputs.kargs, inputs.varargs)
+        except SerializationError:
+            kargs = {name: _packable(value) for name, value in inputs.kargs.items()}
+            return _pack(kargs, tuple(map(_packable, inputs.varargs)))
 
 
 def _pack(kargs: Kargs, varargs: tuple[object, ...]) -> Payload:

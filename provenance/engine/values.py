@@ -149,7 +149,7 @@ def edges_to(carriers: list[tuple[str, CarriesArtifact]], kind: Any) -> tuple[In
     return tuple(
         InputEdge(path, carrier.artifact_id, kind)
         for path, carrier in carriers
-        if isinstance(carrier, ArtifactProxy) and carrier.artifact.is_stored
+        if isinstance(carrier, ArtifactProxy) and carrier.artifact.is_recorded
     )
 
 

@@ -23,7 +23,9 @@ from provenance.errors import (
     InvalidLabelsError,
     NotFoundError,
     PermissionDeniedError,
+    RepoUnreachableError,
     SetNotFoundError,
+    StorageError,
 )
 from provenance.repos.failures import Failure, left_out
 from provenance.repos.labellings import Arrange, History
@@ -449,6 +451,14 @@ class BaseRepo(ABC):
     @abstractmethod
     def save(self, draft: Draft) -> ArtifactRecord:
         """Store a computed call: bytes, then the row; the record that is returned is the winner's of a race."""
+
+    def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:  # noqa: ARG002  for repos with a journal
+        """Keep what `save` failed to store with `error` until it can be stored, or raise `error`."""
+        raise error
+
+    def counts_as_miss(self, error: RepoUnreachableError) -> bool:  # noqa: ARG002  for repos that can be out of reach
+        """Tell whether a call whose look-up failed with `error` goes on as if nothing were stored."""
+        return False
 
     @abstractmethod
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:

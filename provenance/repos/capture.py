@@ -43,7 +43,7 @@ class CapturedSet(list[ArtifactSet]):
 def note_use(artifact: Artifact) -> None:
     """Count an artifact as used by every capture around the running code."""
     for capture in _captures.get():
-        if artifact.is_stored:
+        if artifact.is_recorded:
             capture.used.add(artifact.id)
 
 

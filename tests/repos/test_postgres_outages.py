@@ -16,14 +16,6 @@ from provenance.repos.sql.postgres_circuit import Circuit
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from tests.repos.test_postgres import count, open_repo, terminate_others
 from tests.servers.postgres import postgres_server
-from tests.servers.relay import relay
-
-
-@pytest.fixture
-def line(postgres):
-    """A relay between the repo and the server."""
-    with relay(postgres.socket) as running:
-        yield running
 
 
 @pytest.fixture
@@ -214,10 +206,12 @@ def test_calls_go_on_when_the_server_is_started_again(own_server, tmp_path, monk
 
 
 def test_a_server_that_does_not_answer_is_left_alone_for_a_while(monkeypatch):
+    from provenance._util import patience
     from provenance.repos.sql import postgres_circuit
 
     now = [100.0]
-    monkeypatch.setattr(postgres_circuit, "monotonic", lambda: now[0])
+    for module in (patience, postgres_circuit):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
     attempts = []
     outcome = [psycopg.OperationalError("connection timeout expired")]
     seconds = [2.0]

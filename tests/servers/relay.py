@@ -22,6 +22,8 @@ class Relay:
         self.port = self._listener.getsockname()[1]
         self._left: int | None = None
         self._text: bytes | None = None
+        self.down = False
+        """Whether connections are ended, and new ones are not passed on."""
         self.cuts = 0
         self.seen = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -48,6 +50,9 @@ class Relay:
                 threading.Thread(target=self._connect, args=[client], daemon=True).start()
 
     def _connect(self, client: socket.socket) -> None:
+        if self.down:
+            client.close()
+            return
         with client, socket.socket(socket.AF_UNIX) as server:
             server.connect(str(self._target))
             answered = _Answers(server, client)
@@ -62,6 +67,8 @@ class Relay:
     def _forward(self, client: socket.socket, server: socket.socket, answers: _Answers) -> None:
         while data := client.recv(_CHUNK):
             self.seen += len(data)
+            if self.down:
+                return
             if self._text is not None and self._text in data:
                 self._text = None
                 self.cuts += 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from provenance._util.patience import Patience
+from provenance.errors import RepoUnreachableError
 from provenance.repos.sql.rows import SqlRows
 
 
@@ -19,15 +21,27 @@ class LateRows:
 
     def __init__(self, open_rows: Callable[[], SqlRows]) -> None:
         self._open_rows = open_rows
+        self._patience = Patience()
+        self._failure: RepoUnreachableError | None = None
 
     def __getattr__(self, name: str) -> Any:
         opened = self.__dict__.get("_opened")
         if opened is None:
-            fresh = self._open_rows()
+            fresh = self._opened_now()
             opened = self.__dict__.setdefault("_opened", fresh)
             if opened is not fresh:  # another thread was first
                 fresh.close()
         return getattr(opened, name)
+
+    def _opened_now(self) -> SqlRows:
+        if self._failure is not None and self._patience.is_over:
+            raise RepoUnreachableError(*self._failure.args)
+        try:
+            with self._patience.trying(RepoUnreachableError):
+                return self._open_rows()
+        except RepoUnreachableError as exc:
+            self._failure = exc.with_traceback(None)
+            raise
 
     def close(self) -> None:
         """Give back what is held open, if anything is."""

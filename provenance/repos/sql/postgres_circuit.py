@@ -7,19 +7,15 @@ from time import monotonic
 
 import psycopg
 
+from provenance._util.patience import Patience
 from provenance.repos.sql.postgres_errors import is_outage
 from provenance.repos.sql.postgres_server import Connection
-
-_SLOW_SECONDS = 0.25
-_PAUSE_FACTOR = 10.0
-_LONGEST_PAUSE = 30.0
 
 
 class Circuit:
     """Makes connections, and remembers when that could not be done.
 
-    After an attempt that failed slowly none is made for ten times as long, so that waiting for a server that does not
-    answer takes a tenth of the time at most. Attempts that are refused at once cost nothing, and are always made.
+    A server that does not answer is left alone for a while; see `provenance._util.patience.Patience`.
 
     Parameters
     ----------
@@ -30,22 +26,20 @@ class Circuit:
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
         self._failure: psycopg.Error | None = None
-        self._closed_until = 0.0
+        self._patience = Patience()
         self.is_down = False
         """Whether callers found the server down for longer than they try to reach it again."""
 
     def connect(self) -> Connection:
         """Make a connection, or fail as the last attempt did if that was slow and a moment ago."""
-        failure, started = self._failure, monotonic()
-        if failure is not None and started < self._closed_until:
-            raise type(failure)(*failure.args)
+        if self._failure is not None and self._patience.is_over:
+            raise type(self._failure)(*self._failure.args)
+        started = monotonic()
         try:
             connection = self._connect()
         except psycopg.Error as exc:
             if is_outage(exc):
-                now = monotonic()
-                if now - started > _SLOW_SECONDS:
-                    self._closed_until = now + min(_PAUSE_FACTOR * (now - started), _LONGEST_PAUSE)
+                self._patience.failed(monotonic() - started)
                 self._failure = exc.with_traceback(None)
             raise
         self._failure = None

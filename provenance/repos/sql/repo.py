@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Unpack, cast
+from typing import Unpack, cast, get_args
 
+from blake3 import blake3
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from provenance._util.access import Access, Shared, access_for
-from provenance.errors import ConfigError, RepoUnreachableError
+from provenance.artifacts.ids import ArtifactLike, artifact_id_of
+from provenance.errors import ConfigError, RepoUnreachableError, StorageError
+from provenance.repos.journal.backlog import Backlog, Replayed, journal_place
+from provenance.repos.journal.folder import JournalFolder
+from provenance.repos.json_fields import with_plain_json
 from provenance.repos.options import RepoOptions
 from provenance.repos.rows import Rows
 from provenance.repos.single import SingleRepo
@@ -19,7 +26,7 @@ from provenance.repos.sql.late_rows import LateRows
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.rows import SqlRows
 from provenance.repos.sql.sqlite_database import SqliteDatabase
-from provenance.types import BlobStore
+from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRepoError, RecipeKey
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
 """How URLs of PostgreSQL databases start."""
@@ -53,7 +60,15 @@ class SqlRepo(SingleRepo):
     grace_seconds : float
         How long bytes stay when nothing refers to them any more. They are removed by the first `delete` after that.
     open_later : bool
-        Whether a database that cannot be reached now is opened when the repo is first used, instead of an error now.
+        Whether a database that cannot be reached now is opened when the repo is first used, instead of an error now;
+        so it is with ``on_repo_error="compute"`` in any case.
+    on_repo_error : {"raise", "compute"}
+        What happens to a call of a decorated function whose look-up does not reach the database: it fails with
+        `RepoUnreachableError`, and nothing is computed in vain; or it goes on as if nothing were stored. What is
+        computed while the database or the store is out of reach is returned, and waits in the journal, in either case.
+    journal : path, optional
+        Folder in which the journal is kept; ``journal`` under ``PROVENANCE_HOME``, or
+        ``~/.local/state/provenance/journal``, unless given. Each database has a folder of its own in it.
     **options
         See `provenance.repos.base.BaseRepo`.
 
@@ -79,8 +94,13 @@ class SqlRepo(SingleRepo):
         durable: bool = False,
         grace_seconds: float = 0.0,
         open_later: bool = False,
+        on_repo_error: OnRepoError = "raise",
+        journal: str | os.PathLike[str] | None = None,
         **options: Unpack[RepoOptions],
     ) -> None:
+        if on_repo_error not in get_args(OnRepoError):
+            msg = f"on_repo_error of repo {name!r} must be one of 'raise', 'compute', got {on_repo_error!r}"
+            raise ConfigError(msg)
         may_write = options.get("write", True)
         create = create_db and may_write
 
@@ -100,13 +120,75 @@ class SqlRepo(SingleRepo):
         try:
             rows = open_rows()
         except RepoUnreachableError:
-            if not open_later:
+            if not open_later and on_repo_error == "raise":
                 raise
             rows = LateRows(open_rows)
-        default = "unopened" if isinstance(rows, LateRows) else rows.place
+        place = _place(db)
         super().__init__(
-            cast("Rows", rows), store, default if name is None else name, grace_seconds=grace_seconds, **options
+            cast("Rows", rows), store, place if name is None else name, grace_seconds=grace_seconds, **options
         )
+        self._on_repo_error = on_repo_error
+        own = blake3(f"{place}\0{schema or ''}".encode()).hexdigest(8)
+        folder = JournalFolder(journal_place(journal, os.environ) / own)
+        self._backlog = Backlog(folder, self.name, super().save, self._with_bytes)
+
+    # ---- while it is out of reach
+
+    def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
+        """Return the stored records among `ids`, and those that this process keeps in the journal."""
+        if not self._backlog.is_busy:
+            return super().find_records(ids)
+        return self._backlog.found(super().find_records, ids) if self._permissions.read else {}
+
+    def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
+        """Return the stored records that recipe keys led to; one query."""
+        if not self._backlog.is_busy:
+            return super().find_recipes(keys)
+        self._backlog.settle()
+        found = super().find_recipes(keys)
+        self._backlog.reached()
+        return found
+
+    def save(self, draft: Draft) -> ArtifactRecord:
+        """Store a computed call; see `SingleRepo.save`."""
+        if self._backlog.is_busy:
+            self._backlog.settle()
+        return super().save(draft)
+
+    def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:
+        """Keep what could not be stored in the journal, if the database or the store is out of reach.
+
+        Returns
+        -------
+        ArtifactRecord
+            The record as it will be stored, ``journaled``.
+        """
+        self._require("write")
+        return self._backlog.keep(replace(draft, record=with_plain_json(draft.record)), error)
+
+    def counts_as_miss(self, error: RepoUnreachableError) -> bool:
+        """Tell whether calls go on without the repo, which is said once for each outage."""
+        if self._on_repo_error == "raise":
+            return False
+        self._backlog.report(error, "so what is called is computed")
+        return True
+
+    def replay_journal(self) -> Replayed:
+        """Store all that waits in the journal, which also happens bit by bit when the repo is used.
+
+        Returns
+        -------
+        Replayed
+            How many entries are stored now, still wait because something is out of reach, and were set aside.
+        """
+        return self._backlog.replay()
+
+    def batch_delete(self, artifact_ids: Iterable[ArtifactLike]) -> None:
+        """Delete artifacts, also those that this process keeps in the journal; see `BaseRepo.delete`."""
+        given = list(artifact_ids)
+        if self._backlog.is_busy:
+            self._backlog.drop([artifact_id_of(each) for each in given])
+        super().batch_delete(given)
 
 
 def _rows_of(database: Database, *, create: bool, read_only: bool) -> SqlRows:
@@ -126,6 +208,15 @@ def _open_sqlite(  # noqa: PLR0913  each is an option of the repo
         msg = f"schema {schema!r} was given for the SQLite database {path}, which has no schemas: leave it out"
         raise ConfigError(msg)
     return SqliteDatabase(path, create=create, read_only=read_only, durable=durable, access=access)
+
+
+def _place(db: str | os.PathLike[str]) -> str:
+    """What the database is called in messages, and what tells its journal from those of others."""
+    if not os.fspath(db).startswith(POSTGRES_SCHEMES):
+        return str(sqlite_path(db))
+    from provenance.repos.sql.postgres_server import PostgresServer  # noqa: PLC0415  needs psycopg
+
+    return PostgresServer.from_url(os.fspath(db)).place
 
 
 def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:
