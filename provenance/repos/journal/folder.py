@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from provenance._util.atomic import OWNER_ONLY, discard, publish, sweep, sync_folder
+from provenance._util.access import make_folders
+from provenance._util.atomic import discard, publish, sweep, sync_folder
 from provenance._util.payload import Streamed
 from provenance.blobstores.writer import spool
 from provenance.errors import StorageError
@@ -102,7 +103,7 @@ class JournalFolder:
         """Move an entry that nothing can be done with out of the way, and say so in the log."""
         target = self._damaged / path.name
         try:
-            os.makedirs(self._damaged, OWNER_ONLY, exist_ok=True)
+            make_folders(self._damaged)
             os.replace(path, target)
         except OSError as exc:
             logger.warning("entry %s of a journal is of no use, but cannot be moved away: %s; %s", path, why, exc)
