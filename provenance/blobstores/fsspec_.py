@@ -79,7 +79,7 @@ class FsspecStore(StoreBase):
         self._secrets = Secrets.of(url, storage_options or {})
         self.url = self._secrets.hide(url)
         super().__init__(self.url if name is None else name, **options)
-        check_url(url, self._name)
+        check_url(url, self.url, self._name)
         self._place = url
         self._storage_options = dict(storage_options or {})
         self._always_check_remote = always_check_remote
@@ -255,10 +255,17 @@ class FsspecStore(StoreBase):
         try:
             with self._reaching(f"store {ref.key}") as remote:
                 remote.create(upload)
-        except TakenError as exc:
-            size = self._size_of(ref.key)
-            if not (exc.perhaps_ours and size == ref.size):
-                self._meet_existing(ref, upload, size)
+        except TakenError:
+            if not self._is_ours(upload):
+                self._meet_existing(ref, upload, self._size_of(ref.key))
+
+    def _is_ours(self, upload: Upload) -> bool:
+        """Whether it was this very upload that took the key, with an answer that was lost."""
+        if self._on_duplicate_key != "raise":
+            return False  # it makes no difference
+        with self._reaching(f"look for {upload.digest}") as remote, contextlib.suppress(FileNotFoundError):
+            return remote.writer_of(upload.path) == upload.writer
+        return False
 
     def _replace(self, ref: BlobRef, upload: Upload) -> None:
         with self._reaching(f"store {ref.key}") as remote:

@@ -102,6 +102,9 @@ def _store_arguments(entry: Entry, stores: Mapping[str, BlobStore]) -> dict[str,
         options["stores"] = [stores[name] for name in cast("list[str]", options["stores"])]
     elif _CLASSES["blobstores"][entry.type.name] == _REMOTE:
         options["url"] = _url(entry, options.pop("url", None), options.pop("basepath", None))
+        if "s3_config" in options:
+            given = cast("dict[str, object]", options.pop("s3_config"))
+            options["storage_options"] = {**cast("dict[str, object]", options.get("storage_options") or {}), **given}
     return options
 
 
@@ -114,7 +117,12 @@ def _url(entry: Entry, url: object, basepath: object) -> str:
     start = f"{protocol}:/" if url is None else str(url).rstrip("/")
     if protocol and not start.startswith(f"{protocol}:/"):
         raise problem(f"{entry.path}.url", f"expected a URL that starts with {protocol}://")
-    return start if basepath is None else f"{start}/{str(basepath).strip('/')}"
+    if basepath is None:
+        return start
+    folder = str(basepath).strip("/")
+    if "://" in folder or ".." in folder.split("/"):
+        raise problem(f"{entry.path}.basepath", "expected a folder, without '..' and without a protocol")
+    return f"{start}/{folder}"
 
 
 def _repo_arguments(entry: Entry, stores: Mapping[str, BlobStore], repos: Mapping[str, Repo]) -> dict[str, object]:

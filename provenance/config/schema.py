@@ -171,7 +171,7 @@ DATABASE = Kind("a path or a URL like sqlite:///path", _is_database, _read_path,
 POSTGRES_URL = Kind("a URL like postgresql://user@host/database", _is_postgres_url, secret=True)
 SECONDS = Kind("a number of seconds", _is_seconds, _read_seconds)
 SIZE = Kind("a number of bytes or a text like '10 GB'", _is_size, parse_size)
-MAPPING = Kind("a mapping", _is_mapping)
+MAPPING = Kind("a mapping", _is_mapping, secret=True)
 STORE = Kind("the name of a blobstore", _is_text, refers_to="blobstores")
 STORES = Kind("a list of names of blobstores", _is_names, refers_to="blobstores")
 REPOS = Kind("a list of names of repos", _is_names, refers_to="artifact_repos")
@@ -265,7 +265,15 @@ BLOBSTORES = Section(
             ),
         ),
         EntryType("fsspec", "Files or objects at any URL that fsspec knows.", _REMOTE),
-        EntryType("s3", "Amazon S3 and what speaks its protocol (extra `s3`).", _REMOTE, protocol="s3"),
+        EntryType(
+            "s3",
+            "Amazon S3 and what speaks its protocol (extra `s3`).",
+            (
+                *_REMOTE,
+                Option("s3_config", MAPPING, "The same as `storage_options`, with the names of s3fs or those of boto."),
+            ),
+            protocol="s3",
+        ),
         EntryType("gs", "Google Cloud Storage (extra `gcs`).", _REMOTE, protocol="gs"),
         EntryType("az", "Azure Blob Storage (extra `azure`).", _REMOTE, protocol="az"),
         EntryType("sftp", "A folder of another host, through SSH (extra `sftp`).", _REMOTE, protocol="sftp"),

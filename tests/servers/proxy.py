@@ -117,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(kind, [("Content-Type", "application/xml")], fault.body if fault else b"")
             return
         if kind == "flip":
-            body = bytes([body[0] ^ 1]) + body[1:]
+            middle = len(body) // 2
+            body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
         status, headers, answer = self._ask(body)
         if kind == "drop answer":
             self.close_connection = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from hashlib import md5
 from typing import Any
@@ -18,7 +17,7 @@ from provenance._util.parallel import for_each
 from provenance.blobstores.remotes.base import MissingPlaceError, TakenError, Upload
 from provenance.blobstores.remotes.failures import code_of
 from provenance.blobstores.remotes.parts import AT_ONCE, Part, Received, fetch_parts, goes_in_parts, parts_of, receive
-from provenance.blobstores.remotes.retries import created, retried
+from provenance.blobstores.remotes.retries import retried
 
 _ONCE = {"retry_total": 0}
 """Requests are retried here and nowhere else."""
@@ -83,7 +82,7 @@ class AzureRemote:
 
     def create(self, upload: Upload) -> None:
         """Upload a blob if there is none."""
-        created(self._prepared(upload, match_condition=MatchConditions.IfMissing))
+        retried(self._prepared(upload, match_condition=MatchConditions.IfMissing))
 
     def replace(self, upload: Upload) -> None:
         """Upload a blob, whether there is one or not."""
@@ -92,7 +91,7 @@ class AzureRemote:
     def _prepared(self, upload: Upload, **condition: Any) -> Callable[[], None]:
         """Do all of an upload but the one request that makes the blob appear; that is returned."""
         blob = self._blob(upload.path)
-        about = {"metadata": {"blake3": upload.digest}, **condition}
+        about = {"metadata": upload.notes, **condition}
         if not goes_in_parts(upload):
             data = upload.read()
             whole = {"length": len(data), "validate_content": True, "overwrite": not condition, **about}
@@ -112,7 +111,7 @@ class AzureRemote:
         def send(part: Part) -> BlobBlock:
             data = upload.part(part.start, part.end)
             name = f"{part.number:05}-{md5(data, usedforsecurity=False).hexdigest()}"
-            if there.get(b64encode(name.encode()).decode()) != part.size:
+            if there.get(name) != part.size:
                 retried(lambda: self._ask(blob.stage_block, name, data, length=part.size, validate_content=True))
             return BlobBlock(block_id=name)
 
@@ -132,6 +131,12 @@ class AzureRemote:
             raise TakenError(str(exc)) from exc
 
     # ---- the rest
+
+    def writer_of(self, path: str) -> str | None:
+        """Who uploaded a blob, as its notes say."""
+        found = retried(lambda: self._ask(self._blob(path).get_blob_properties))
+        writer: str | None = found.metadata.get("writer")
+        return writer
 
     def set_aside(self, path: str) -> str:
         """Copy a damaged blob to ``damaged/`` and remove it."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 
 class TakenError(Exception):
-    """A file is there already and is not to be replaced.
-
-    `perhaps_ours` says that an earlier attempt may have made it, whose answer was lost.
-    """
-
-    perhaps_ours = False
+    """A file is there already and is not to be replaced."""
 
 
 class MissingPlaceError(Exception):
     """The bucket or container is not there."""
+
+
+class LostUploadError(Exception):
+    """The storage has taken all bytes and said so, and they are not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class Upload:
     source: bytes | Path
     digest: str
     size: int
+    writer: str = field(default_factory=lambda: os.urandom(8).hex())
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is kept with the bytes, where that is possible: their digest, and a number of this upload."""
+        return {"blake3": self.digest, "writer": self.writer}
 
     def read(self) -> bytes:
         """All bytes at once."""
@@ -64,6 +70,9 @@ class Remote(Protocol):
 
     def replace(self, upload: Upload) -> None:
         """Upload a file so that it appears complete or not at all, whether there is one or not."""
+
+    def writer_of(self, path: str) -> str | None:
+        """The `Upload.writer` of a file, where that is kept: it tells one's own file when an answer was lost."""
 
     def set_aside(self, path: str) -> str:
         """Move a damaged file to ``damaged/`` and return its new path; raises FileNotFoundError if it is gone."""

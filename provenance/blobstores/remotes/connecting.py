@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
@@ -13,29 +15,56 @@ from provenance.blobstores.remotes.files import APPEAR_AT_ONCE, FileRemote
 from provenance.errors import ConfigError
 
 
-def check_url(url: str, store: str) -> None:
-    """Check that there is a filesystem for the URL, without connecting to it.
+def check_url(url: str, shown: str, store: str) -> None:
+    """Check that a URL can name a place and that there is what it takes to get there, without connecting to it.
+
+    Parameters
+    ----------
+    url, shown : str
+        The URL, and how it may be shown.
+    store : str
+        Name of the store.
 
     Raises
     ------
     ConfigError
-        fsspec does not know the protocol, or the package for it is not installed.
+        The URL has parts that no place has; fsspec does not know its protocol; or a package is not installed.
     """
-    from fsspec.registry import get_filesystem_class  # noqa: PLC0415  loaded when first used
-
     first, *others = url.split("::")
     protocols = [part.partition("://")[0] for part in others if "://" in part]
     if "://" in first or others:
         protocols.append(first.partition("://")[0])
-    for protocol in protocols:
-        try:
-            get_filesystem_class(protocol)
-        except (ValueError, ImportError) as exc:
-            msg = (
-                f"blobstore {store!r} cannot use the URL {url!r}: {exc}; "
-                "check its protocol, or install the package that provides it"
-            )
-            raise ConfigError(msg) from exc
+    problem = _problem_of_path(url, protocols) or next(filter(None, map(_problem_of_protocol, protocols)), None)
+    if problem:
+        msg = f"blobstore {store!r} cannot use the URL {shown!r}: {problem}"
+        raise ConfigError(msg)
+
+
+def _problem_of_path(url: str, protocols: list[str]) -> str | None:
+    if _CONTROL.search(url):
+        return "it has a control character in it; remove that"
+    if len(protocols) == 1 and protocols[0] in _OPENERS:
+        path = url.partition("://")[2]
+        if "://" in path or ".." in path.split("/"):
+            return "what follows the protocol must be a plain path, without '..' and without another protocol"
+        if not path.strip("/"):
+            return "it names no bucket or host"
+    return None
+
+
+def _problem_of_protocol(protocol: str) -> str | None:
+    """Why there is no way to get there, if so. Large packages are looked for, and only loaded when they are needed."""
+    if protocol in _PACKAGES:
+        package, extra = _PACKAGES[protocol]
+        missing = find_spec(package) is None
+        return f"it takes the package {package}; pip install 'provenance[{extra}]'" if missing else None
+    from fsspec.registry import get_filesystem_class  # noqa: PLC0415  loaded when first used
+
+    try:
+        get_filesystem_class(protocol)
+    except (ValueError, ImportError) as exc:
+        return f"{exc}; check its protocol, or install the package that provides it"
+    return None
 
 
 def connect(url: str, storage_options: Mapping[str, Any]) -> Remote:
@@ -59,8 +88,14 @@ def _open_s3(url: str, options: Mapping[str, Any]) -> Remote:
     from provenance.blobstores.remotes.s3 import S3Remote  # noqa: PLC0415  same
 
     once = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 32}
-    config = {**once, **options.get("config_kwargs", {})}
-    return S3Remote(_shared(S3FileSystem, {**options, "config_kwargs": config}), _path(url))
+    named = {_BOTO_NAMES.get(name, name): value for name, value in options.items() if name not in _BOTO_CLIENT}
+    client = {name: options[name] for name in _BOTO_CLIENT if name in options}
+    given = {
+        **named,
+        "config_kwargs": {**once, **options.get("config_kwargs", {})},
+        "client_kwargs": {**client, **options.get("client_kwargs", {})},
+    }
+    return S3Remote(_shared(S3FileSystem, given), _path(url))
 
 
 def _open_gcs(url: str, options: Mapping[str, Any]) -> Remote:
@@ -129,3 +164,23 @@ _OPENERS: dict[str, Callable[[str, Mapping[str, Any]], Remote]] = {
     "sftp": _open_sftp,
     "ssh": _open_sftp,
 }
+_PACKAGES = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+    "gs": ("gcsfs", "gcs"),
+    "gcs": ("gcsfs", "gcs"),
+    "az": ("adlfs", "azure"),
+    "abfs": ("adlfs", "azure"),
+    "abfss": ("adlfs", "azure"),
+    "sftp": ("paramiko", "sftp"),
+    "ssh": ("paramiko", "sftp"),
+}
+"""What provides each protocol, and which extra of this package installs it."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BOTO_NAMES = {
+    "aws_access_key_id": "key",
+    "aws_secret_access_key": "secret",
+    "aws_session_token": "token",
+    "profile_name": "profile",
+}
+_BOTO_CLIENT = ("region_name", "verify", "use_ssl", "api_version")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provenance.blobstores.remotes.base import MissingPlaceError
+from provenance.blobstores.remotes.base import LostUploadError, MissingPlaceError
 from provenance.blobstores.remotes.failures import (
     code_of,
     is_refusal,
@@ -22,13 +22,15 @@ def explained(store: str, place: str, doing: str, cause: Exception, secrets: Sec
     kind, remedy = _judged(cause)
     if kind is None:
         return StorageError(secrets.hide(str(storage_failure(store, place, doing, cause))))
-    said = f"{type(cause).__name__}: {cause}".rstrip(": ")
+    said = f"{type(cause).__name__}: {' '.join(str(cause).split())}".rstrip(": ")
     return kind(secrets.hide(f"blobstore {store!r} cannot {doing} at {place}: {said}; {remedy}"))
 
 
 def _judged(cause: Exception) -> tuple[type[StorageError] | None, str]:
     if isinstance(cause, MissingPlaceError):
         return StorageError, "there is no such bucket: correct its name, or create it"
+    if isinstance(cause, LostUploadError):
+        return StorageError, "the service has lost it: store it again, and check the service"
     said = f"{code_of(cause)} {cause}"
     if is_refusal(cause):
         return PermissionDeniedError, _remedy_of_refusal(said)

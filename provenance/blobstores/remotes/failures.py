@@ -85,15 +85,16 @@ def chain(exc: BaseException) -> Iterator[BaseException]:
 
 def status_of(exc: BaseException) -> int | None:
     """The HTTP status the storage answered with, if it was that."""
-    for link in chain(exc):
-        response = getattr(link, "response", None)
-        if isinstance(response, dict):  # botocore
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        else:  # azure, aiohttp and gcsfs, in this order
-            status = getattr(link, "status_code", None) or getattr(link, "status", None) or getattr(link, "code", None)
-        if isinstance(status, int) and status >= _LOWEST_STATUS:
-            return status
-    return None
+    return next((status for link in chain(exc) if (status := _status(link)) is not None), None)
+
+
+def _status(link: BaseException) -> int | None:
+    response = getattr(link, "response", None)
+    if isinstance(response, dict):  # botocore
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:  # azure, aiohttp and gcsfs, in this order
+        status = getattr(link, "status_code", None) or getattr(link, "status", None) or getattr(link, "code", None)
+    return status if isinstance(status, int) and status >= _LOWEST_STATUS else None
 
 
 def code_of(exc: BaseException) -> str:
@@ -113,12 +114,15 @@ def is_transient(exc: BaseException) -> bool:
     links = list(chain(exc))
     if any(isinstance(link, socket.gaierror) or _is_of(link, _CREDENTIAL_TYPES) for link in links):
         return is_lost_name(links)
-    code, status = code_of(exc), status_of(exc)
-    if code in _PASSING_CODES:
+    if code_of(exc) in _PASSING_CODES:
         return True
-    if status is not None:
-        return status in _PASSING_STATUS
-    return any(_passes(link) for link in links)
+    for link in links:  # what is closest to the caller says most
+        if _passes(link):
+            return True
+        status = _status(link)
+        if status is not None:
+            return status in _PASSING_STATUS
+    return False
 
 
 def is_lost_name(links: list[BaseException]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from provenance.blobstores.remotes.base import TakenError, Upload
-from provenance.blobstores.remotes.retries import created, retried
+from provenance.blobstores.remotes.retries import retried
 
 APPEAR_AT_ONCE = frozenset({"memory", "adl", "oss", "oci"})
 """Protocols whose files appear complete or not at all when they are uploaded."""
@@ -59,9 +59,9 @@ class FileRemote:
     def create(self, upload: Upload) -> None:
         """Upload a file if there is none."""
         if self.direct:
-            created(lambda: self._upload_unless_there(upload.source, self._at(upload.path)))
+            retried(lambda: self._upload_unless_there(upload.source, self._at(upload.path)))
         else:
-            created(lambda: self._move_into_place(upload, replace=False))
+            retried(lambda: self._move_into_place(upload, replace=False))
 
     def replace(self, upload: Upload) -> None:
         """Upload a file, whether there is one or not."""
@@ -111,6 +111,9 @@ class FileRemote:
             self.filesystem.pipe_file(target, source, **options)
         else:
             self.filesystem.put_file(str(source), target, **options)
+
+    def writer_of(self, path: str) -> str | None:
+        """None: files have no notes."""
 
     def set_aside(self, path: str) -> str:
         """Move a damaged file to ``damaged/`` and return its new path."""

@@ -17,10 +17,10 @@ from fsspec.asyn import sync
 from gcsfs.retry import validate_response
 
 from provenance._util.parallel import for_each
-from provenance.blobstores.remotes.base import MissingPlaceError, TakenError, Upload
+from provenance.blobstores.remotes.base import LostUploadError, MissingPlaceError, TakenError, Upload
 from provenance.blobstores.remotes.failures import is_refusal
 from provenance.blobstores.remotes.parts import AT_ONCE, Part, Received, fetch_parts, goes_in_parts, parts_of, receive
-from provenance.blobstores.remotes.retries import created, retried
+from provenance.blobstores.remotes.retries import retried
 
 _BOUNDARY = "provenance-blob"
 _STREAM = "application/octet-stream"
@@ -85,7 +85,7 @@ class GcsRemote:
 
     def create(self, upload: Upload) -> None:
         """Upload an object if there is none: if its generation is 0."""
-        created(self._prepared(upload, ifGenerationMatch="0"))
+        retried(self._prepared(upload, ifGenerationMatch="0"))
 
     def replace(self, upload: Upload) -> None:
         """Upload an object, whether there is one or not."""
@@ -93,25 +93,25 @@ class GcsRemote:
 
     def _prepared(self, upload: Upload, **condition: str) -> Callable[[], None]:
         """Do all of an upload but the one request that makes the object appear; that is returned."""
-        name, metadata = self._name(upload.path), {"blake3": upload.digest}
+        name, metadata = self._name(upload.path), upload.notes
         if not goes_in_parts(upload):
             data = upload.read()
-            return lambda: self._upload(name, data, {"metadata": metadata}, **condition)
+            return lambda: self._upload(name, data, metadata, **condition)
         names = self._send_parts(upload)
         return lambda: self._complete(upload, names, **condition)
 
-    def _upload(self, name: str, data: bytes, about: Mapping[str, object], **condition: str) -> None:
-        checksum = _checksum(data)
-        resource = json.dumps({"name": name, "md5Hash": checksum, **about})
+    def _upload(self, name: str, data: bytes, notes: Mapping[str, str], **condition: str) -> None:
+        """Upload an object with notes about it."""
+        resource = json.dumps({"name": name, "metadata": notes, "md5Hash": _checksum(data)})
         head = f"--{_BOUNDARY}\nContent-Type: application/json; charset=UTF-8\n\n{resource}\n"
-        body = b"".join(
-            (f"{head}--{_BOUNDARY}\nContent-Type: {_STREAM}\n\n".encode(), data, f"\n--{_BOUNDARY}--".encode())
-        )
+        start, end = f"{head}--{_BOUNDARY}\nContent-Type: {_STREAM}\n\n".encode(), f"\n--{_BOUNDARY}--".encode()
+        params = {"uploadType": "multipart", **condition}
+        self._send_checked(name, data, f"multipart/related; boundary={_BOUNDARY}", b"".join((start, data, end)), params)
+
+    def _send_checked(self, name: str, data: bytes, kind: str, body: bytes, params: Mapping[str, str]) -> None:
         url = f"{self._host}/upload/storage/v1/b/{quote(self._bucket)}/o"
-        kind = {"Content-Type": f"multipart/related; boundary={_BOUNDARY}"}
-        params = {"uploadType": "multipart", "fields": "md5Hash", **condition}
-        answer = self._publish(url, params, headers=kind, data=body)
-        if answer.get("md5Hash", checksum) != checksum:  # the service compares them, others may not
+        answer = self._publish(url, {"fields": "md5Hash", **params}, headers={"Content-Type": kind}, data=body)
+        if answer.get("md5Hash") not in {None, _checksum(data)}:  # the service compares them itself where it is told to
             self._ask("DELETE", self._object(name))
             msg = f"{name} was changed on its way"
             raise ConnectionError(msg)
@@ -125,7 +125,8 @@ class GcsRemote:
         def send(part: Part) -> str:
             name, data = f"{folder}{part.number:04}-of-{len(parts):04}", upload.part(part.start, part.end)
             if there.get(name) != _checksum(data):
-                retried(lambda: self._upload(name, data, {"storageClass": "STANDARD"}))
+                params = {"uploadType": "media", "name": name}
+                retried(lambda: self._send_checked(name, data, _STREAM, data, params))
             return name
 
         return for_each(send, parts, at_once=AT_ONCE)
@@ -133,24 +134,28 @@ class GcsRemote:
     def _complete(self, upload: Upload, names: list[str], **condition: str) -> None:
         """Make the object of its parts, and remove these."""
         groups = [names[first : first + _COMPOSED] for first in range(0, len(names), _COMPOSED)]
-        sources, rest = names, names
+        sources, others = names, list[str]()
         try:
             if len(groups) > 1:
-                sources = [f"{group[0]}-and-on" for group in groups]
-                rest = [*names, *sources]
+                sources = others = [f"{group[0]}-and-on" for group in groups]
                 for source, group in zip(sources, groups, strict=True):
                     self._compose(source, group, {})
-            self._compose(self._name(upload.path), sources, {"blake3": upload.digest}, **condition)
-        except FileNotFoundError as exc:  # another writer had the same parts, and removed them
-            if self.size(upload.path) != upload.size:
-                raise EOFError(str(exc)) from exc
-            raise TakenError(upload.path) from exc
-        finally:
-            with contextlib.suppress(Exception):  # what stays is in nobody's way
-                for_each(lambda name: self._ask("DELETE", self._object(name)), rest, at_once=AT_ONCE)
+            self._compose(self._name(upload.path), sources, upload.notes, **condition)
+        except TakenError:
+            self._discard([*names, *others])
+            raise
+        except Exception as exc:
+            if self.size(upload.path) == upload.size:  # another writer had the same parts, and has removed them
+                raise TakenError(upload.path) from exc
+            raise
         if self.size(upload.path) != upload.size:
             msg = f"{self._name(upload.path)} does not have {upload.size} bytes after its upload"
-            raise EOFError(msg)
+            raise LostUploadError(msg)
+        self._discard([*names, *others])
+
+    def _discard(self, names: list[str]) -> None:
+        with contextlib.suppress(Exception):  # what stays is in nobody's way
+            for_each(lambda name: self._ask("DELETE", self._object(name)), names, at_once=AT_ONCE)
 
     def _compose(self, name: str, sources: list[str], metadata: Mapping[str, str], **condition: str) -> None:
         wanted = {
@@ -168,6 +173,12 @@ class GcsRemote:
         return answer
 
     # ---- the rest
+
+    def writer_of(self, path: str) -> str | None:
+        """Who uploaded an object, as its notes say."""
+        found = self._json(f"o/{quote(self._name(path), safe='')}", fields="metadata")
+        writer: str | None = found.get("metadata", {}).get("writer")
+        return writer
 
     def set_aside(self, path: str) -> str:
         """Copy a damaged object to ``damaged/`` and remove it."""

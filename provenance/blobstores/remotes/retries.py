@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TypeVar
 
-from provenance.blobstores.remotes.base import MissingPlaceError, TakenError
+from provenance.blobstores.remotes.base import LostUploadError, MissingPlaceError, TakenError
 from provenance.blobstores.remotes.failures import is_transient
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ def retried(operation: Callable[[], T]) -> T:
     for attempt in count(1):
         try:
             return operation()
-        except (TakenError, MissingPlaceError):
+        except (TakenError, MissingPlaceError, LostUploadError):
             raise
         except Exception as exc:  # each filesystem raises what its own client library raises
             if attempt >= ATTEMPTS or not is_transient(exc):
@@ -35,25 +35,3 @@ def retried(operation: Callable[[], T]) -> T:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
         time.sleep(random.uniform(longest / 2, longest))  # noqa: S311  nothing is kept secret by it
     raise AssertionError  # pragma: no cover  there is no end to counting
-
-
-def created(operation: Callable[[], None]) -> None:
-    """Do something that raises TakenError, and try it again where that helps.
-
-    Raises
-    ------
-    TakenError
-        The path is taken; perhaps by an attempt whose answer was lost.
-    """
-    attempts = 0
-
-    def attempt() -> None:
-        nonlocal attempts
-        attempts += 1
-        operation()
-
-    try:
-        retried(attempt)
-    except TakenError as exc:
-        exc.perhaps_ours = attempts > 1
-        raise

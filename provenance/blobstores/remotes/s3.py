@@ -11,12 +11,13 @@ from typing import Any
 from fsspec.asyn import sync
 
 from provenance._util.parallel import for_each
-from provenance.blobstores.remotes.base import MissingPlaceError, TakenError, Upload
+from provenance.blobstores.remotes.base import LostUploadError, MissingPlaceError, TakenError, Upload
 from provenance.blobstores.remotes.failures import code_of, is_refusal, status_of
 from provenance.blobstores.remotes.parts import AT_ONCE, Part, Received, fetch_parts, goes_in_parts, parts_of, receive
-from provenance.blobstores.remotes.retries import created, retried
+from provenance.blobstores.remotes.retries import retried
 
 _BLOCK = 1 << 20
+_NOT_FOUND = 404
 _PRECONDITION_FAILED = 412
 _NO_UPLOAD = "NoSuchUpload"
 
@@ -89,7 +90,7 @@ class S3Remote:
     def create(self, upload: Upload) -> None:
         """Upload an object if there is none."""
         finish = self._prepared(upload, IfNoneMatch="*")
-        created(finish)
+        retried(finish)
 
     def replace(self, upload: Upload) -> None:
         """Upload an object, whether there is one or not."""
@@ -99,7 +100,7 @@ class S3Remote:
         """Do all of an upload but the one request that makes the object appear; that is returned."""
         key = self._key(upload.path)
         if not goes_in_parts(upload):
-            whole = {"Key": key, "Body": upload.read(), "Metadata": {"blake3": upload.digest}, **condition}
+            whole = {"Key": key, "Body": upload.read(), "Metadata": upload.notes, **condition}
             return lambda: self._publish("put_object", **whole)
         try:
             upload_id, sent = self._send_parts(upload, key, *self._unfinished(key))
@@ -128,14 +129,14 @@ class S3Remote:
                 raise TakenError(request["Key"]) from exc
         if self.size(upload.path) != upload.size:
             msg = f"{request['Key']} does not have {upload.size} bytes after its upload"
-            raise EOFError(msg)
+            raise LostUploadError(msg)
 
     def _send_parts(
         self, upload: Upload, key: str, upload_id: str | None, there: dict[int, tuple[int, str]]
     ) -> tuple[str, list[dict[str, Any]]]:
         """Upload a file in parts, but for those that are `there` from an upload that was interrupted."""
         if upload_id is None:
-            made = self._call("create_multipart_upload", Key=key, Metadata={"blake3": upload.digest})
+            made = self._call("create_multipart_upload", Key=key, Metadata=upload.notes)
             upload_id = str(made["UploadId"])
         whole = {"Key": key, "UploadId": upload_id}
 
@@ -175,6 +176,11 @@ class S3Remote:
 
     # ---- the rest
 
+    def writer_of(self, path: str) -> str | None:
+        """Who uploaded an object, as its notes say."""
+        writer: str | None = self._call("head_object", Key=self._key(path)).get("Metadata", {}).get("writer")
+        return writer
+
     def set_aside(self, path: str) -> str:
         """Copy a damaged object to ``damaged/`` and remove it."""
         target = self._key(f"damaged/{path.replace('/', '')}-{os.urandom(4).hex()}")
@@ -212,10 +218,12 @@ class S3Remote:
 
 @contextmanager
 def _telling_of_missing_buckets() -> Iterator[None]:
-    """Tell them from missing objects."""
+    """Tell missing buckets from missing objects, and from refusals for which the library has the same error."""
     try:
         yield
     except FileNotFoundError as exc:
         if code_of(exc) == "NoSuchBucket":
             raise MissingPlaceError(str(exc)) from exc
+        if status_of(exc) != _NOT_FOUND and exc.__cause__ is not None:
+            raise exc.__cause__ from None
         raise

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from provenance.blobstores.remotes.base import TakenError, Upload
 from provenance.blobstores.remotes.parts import Received, goes_in_parts, receive
-from provenance.blobstores.remotes.retries import created, retried
+from provenance.blobstores.remotes.retries import retried
 from provenance.blobstores.remotes.ssh import Channels
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ class SftpRemote:
 
     def create(self, upload: Upload) -> None:
         """Upload a file if there is none."""
-        created(lambda: self._channels.use(lambda sftp: self._publish(sftp, upload, sftp.rename)))
+        retried(lambda: self._channels.use(lambda sftp: self._publish(sftp, upload, sftp.rename)))
 
     def replace(self, upload: Upload) -> None:
         """Upload a file, whether there is one or not."""
@@ -140,6 +140,9 @@ class SftpRemote:
         sftp.chmod(temporary, _OWNER_READS)
 
     # ---- the rest
+
+    def writer_of(self, path: str) -> str | None:
+        """None: files have no notes."""
 
     def set_aside(self, path: str) -> str:
         """Move a damaged file to ``damaged/``."""

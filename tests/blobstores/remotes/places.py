@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from provenance.blobstores import FsspecStore
 from provenance.blobstores.remotes.base import Upload
 from provenance.blobstores.remotes.connecting import connect
@@ -37,8 +35,3 @@ class RemoteContract(BlobStoreContract):
     def damage(self, store: Any, key: BlobKey, data: bytes) -> None:
         remote = connect(store._place, store._storage_options)
         remote.replace(Upload(path_of(key), data, "", len(data)))
-
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("provenance.blobstores.remotes.retries.FIRST_PAUSE_SECONDS", 0.001)
