@@ -99,7 +99,7 @@ class CacheFolder:
 
     def _counted(self) -> int:
         with locked_count(self._size) as count:
-            return count.add(0)  # what is unknown is written too, so that from then on additions are counted
+            return count.read()
 
     def _remove_oldest(self, most: int) -> int:
         """Remove blobs until enough room is made; returns how many bytes are left."""

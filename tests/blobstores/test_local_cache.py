@@ -166,15 +166,43 @@ class TestLimit:
         assert 180 * KB <= size_of(cache) <= 200 * KB
         assert counted(cache) == size_of(cache)
 
+    def test_what_is_added_while_another_counts_is_counted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cache, other = cache_in(tmp_path), cache_in(tmp_path)
+        add(cache, *range(10))
+        files = CacheFolder.files
+
+        def meanwhile(self: CacheFolder) -> Any:
+            found = list(files(self))
+            monkeypatch.undo()
+            add(other, 20, 21)
+            return found
+
+        monkeypatch.setattr(CacheFolder, "files", meanwhile)
+        add(cache, 10)
+        assert size_of(cache) == counted(cache) == 90 * KB
+        assert set(keys(20, 21)) <= held(cache)
+
+    def test_the_time_of_a_file_is_when_it_was_added(self, tmp_path: Path) -> None:
+        cache = cache_in(tmp_path)
+        add(cache, *range(9))
+        spooled = cache.spool(Buffers((blob(9),)))
+        assert spooled is not None
+        os.utime(spooled.path, (0, 0))  # as of a download that was begun long ago
+        cache.adopt(spooled, "")
+        add(cache, 10)
+        assert held(cache) == set(keys(*range(2, 11)))
+
     def test_deleting_makes_room(self, tmp_path: Path) -> None:
         cache = cache_in(tmp_path)
         add(cache, *range(10))
         cache.get(keys(9)[0])
         cache.delete(keys(9)[0])
+        assert list((cache.folder / "used").iterdir()) == []
         cache.delete(keys(9)[0])
         add(cache, 10)
         assert counted(cache) == size_of(cache) == 90 * KB
-        assert list((cache.folder / "used").iterdir()) == []
 
     def test_a_use_of_what_has_gone_leaves_nothing(self, tmp_path: Path) -> None:
         cache = cache_in(tmp_path)
