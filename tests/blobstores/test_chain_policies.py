@@ -325,6 +325,18 @@ def test_one_of_several_threads_asks_again_while_the_others_go_on(monkeypatch):
     assert near.asked == ["get", "get"]
 
 
+def test_of_two_threads_at_the_same_moment_one_asks_again(tiers):
+    chain = ChainedStore(tiers, retry_seconds=0)
+    tiers[0].go_down()
+    with pytest.raises(TierUnavailableError):
+        chain.get(KEY)
+    [outage] = chain._tiers._outages._known.values()
+    outage.trial.clear()  # as the other thread does
+    with pytest.raises(TierUnavailableError):
+        chain.get(KEY)
+    assert tiers[0].asked == ["get"]
+
+
 def test_what_cannot_be_written_can_still_be_read(tiers):
     near = tiers[0]
     near._blobs[KEY] = (b"x",)

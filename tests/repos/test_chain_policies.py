@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 import provenance as p
+from provenance._util.payload import Buffers
 from provenance.artifacts.artifact import Artifact
 from provenance.blobstores import MemoryStore
 from provenance.errors import (
@@ -17,6 +18,7 @@ from provenance.errors import (
     ConfigError,
     PermissionDeniedError,
     RepoUnreachableError,
+    SerializationError,
     SetNotFoundError,
     TierUnavailableError,
     UnrecordedResultWarning,
@@ -480,3 +482,17 @@ def test_many_are_put_with_one_call_for_each_member(tiers):
     assert [stored.id for stored in chain.batch_put(artifacts)] == [artifact.id for artifact in artifacts]
     assert all(len(repo._rows.rows._artifacts) == 20 for repo in tiers)
     assert all(repo.asked.count("insert_many") == 1 for repo in tiers)
+
+
+def test_a_value_whose_class_is_unknown_here_is_copied_as_it_is(tiers):
+    """Nothing is unpickled on the way."""
+    pickle_of_nobody = b"\x80\x02cnowhere\nNobody\n)\x81." + b"#" * 20_000
+    near, _, far = tiers
+    draft = a_draft(1, LARGE, serializer="cloudpickle")
+    stored = far.save(replace(draft, value=Buffers((pickle_of_nobody,))))
+    chain = ChainedRepo(tiers)
+    with pytest.raises(SerializationError, match="nowhere"):
+        chain.get_value(an_id(1))
+    assert near.holds(1)
+    assert near.find_records([an_id(1)])[an_id(1)].value_blob == stored.value_blob
+    assert near.store.get(stored.value_blob.key) == pickle_of_nobody
