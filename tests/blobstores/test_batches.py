@@ -20,6 +20,7 @@ from provenance.blobstores import ChainedStore, DiskStore, FsspecStore, MemorySt
 from provenance.errors import BlobNotFoundError, StorageError
 from provenance.testing.blobstores import key_of
 from provenance.types import BlobKey
+from tests.servers.proxy import HttpProxy, http_proxy
 
 
 class TestForEach:
@@ -234,3 +235,39 @@ def test_failures_of_a_batch_are_told(tmp_path: Path) -> None:
     full = FsspecStore(f"file://{tmp_path}/file/blobs")
     with pytest.raises(StorageError, match=BlobKey(key_of(b"x"))):
         full.batch_put([b"x"])
+
+
+@pytest.fixture
+def slow(s3: Any, tmp_path: Path) -> Iterator[tuple[FsspecStore, HttpProxy]]:
+    """A store on a server that takes its time."""
+    with http_proxy(s3.endpoint) as proxy:
+        proxy.delay = 0.05
+        options = {**s3.storage_options, "endpoint_url": proxy.endpoint}
+        yield FsspecStore(s3.url(f"batches/{tmp_path.name}"), storage_options=options), proxy
+
+
+def test_requests_to_a_server_overlap(slow: tuple[FsspecStore, HttpProxy]) -> None:
+    store, proxy = slow
+    blobs = [b"%d" % number for number in range(24)]
+
+    def overlapping(operation: Any, *arguments: Any) -> Any:
+        proxy.most_at_once = 0
+        result = operation(*arguments)
+        assert 1 < proxy.most_at_once <= store.at_once
+        return result
+
+    refs = overlapping(store.batch_put, blobs)
+    keys = [ref.key for ref in refs]
+    assert keys == [key_of(data) for data in blobs]
+    assert overlapping(store.batch_contains, keys) == set(keys)
+    assert overlapping(store.batch_get, keys) == blobs
+    overlapping(store.batch_delete, keys)
+    assert store.batch_contains(keys) == set()
+
+
+def test_one_after_the_other_they_do_not(slow: tuple[FsspecStore, HttpProxy]) -> None:
+    """What the above can tell apart."""
+    store, proxy = slow
+    for data in (b"a", b"b"):
+        store.get(store.put(data).key)
+    assert proxy.most_at_once == 1

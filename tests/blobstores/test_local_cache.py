@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -350,9 +351,19 @@ class TestRemote:
     def test_what_does_not_fit_is_read_from_afar(self, tmp_path: Path) -> None:
         store = self.store(tmp_path, cache_bytes="1 KB")
         key = store.put(BIG).key
+        Counting.asked.clear()
         assert store.local_path(key) is None
+        assert "cat_file" not in Counting.asked
         assert store.get(key) == BIG
         assert "cat_file" in Counting.asked
+
+    def test_what_a_batch_asks_for_twice_is_read_once(self, tmp_path: Path) -> None:
+        self.store(tmp_path)
+        store = FsspecStore(f"counting://{tmp_path.name}")
+        key = store.put(b"x").key
+        Counting.asked.clear()
+        assert store.batch_get([key, key]) == [b"x", b"x"]
+        assert Counting.asked.count("cat_file") == 1
 
     def test_a_large_file_that_does_not_arrive_whole(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("provenance.blobstores.fsspec_._IN_MEMORY_BYTES", 1 << 20)
@@ -699,6 +710,26 @@ class TestFullDisk:
         assert "everything works without" in told
         assert "space" in told
         assert [path.name for path in store._cache.temporary.iterdir()] == []  # type: ignore[union-attr]
+
+
+def test_a_file_that_becomes_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A limit of the process for files is met in the middle of a download, like a disk that fills meanwhile."""
+    monkeypatch.setattr("provenance.blobstores.fsspec_._IN_MEMORY_BYTES", 1 << 20)
+    key = FsspecStore(f"memory://{tmp_path.name}").put(BIG).key
+
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        store = far(tmp_path)
+        assert store.local_path(key) is None
+        assert store.get(key) == BIG
+        assert [told for told in messages(caplog) if "everything works without" in told] == messages(caplog)
+        assert len(messages(caplog)) == 1
+        assert store._cache is not None
+        assert list(store._cache.temporary.iterdir()) == []
+
+    assert fork(work).exit_code() == 0
 
 
 class TestUnusableFolder:

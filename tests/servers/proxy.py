@@ -44,11 +44,16 @@ class HttpProxy:
         Method and path of every request, in order, as in ``"PUT /bucket/key"``.
     delay : float
         Seconds that every request takes longer.
+    most_at_once : int
+        How many requests have been under way at the same time.
     """
 
     target: str
     endpoint: str = ""
     delay: float = 0.0
+    most_at_once: int = 0
+    under_way: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
     requests: list[str] = field(default_factory=list)
     heads: list[dict[str, str]] = field(default_factory=list)
     bodies: list[int] = field(default_factory=list)
@@ -65,8 +70,21 @@ class HttpProxy:
     def reset(self) -> None:
         """Forget what was seen, and do no more harm."""
         self.delay = 0.0
+        self.most_at_once = 0
         for each in (self.requests, self.heads, self.bodies, self.faults):
             each.clear()
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Count a request that is under way."""
+        with self.lock:
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.under_way -= 1
 
     def _fault(self, request: str) -> Fault | None:
         for fault in self.faults:
@@ -125,9 +143,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._answer(status, headers, answer, cut=kind == "cut")
 
+    def _pass_on_counted(self) -> None:
+        with self.proxy.counting():
+            self._pass_on()
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
-            return self._pass_on
+            return self._pass_on_counted
         raise AttributeError(name)
 
     def _body(self) -> bytes:
