@@ -23,11 +23,12 @@ _CERTIFICATE = (
 )
 # Refused connections come without an SQLSTATE.
 _REFUSALS = (
+    (r"password authentication failed|no password supplied", _BY_STATE["28"]),
     (r"certificate|SSL (is not|was required|error)|does not support SSL|no encryption", _CERTIFICATE),
     (r"password|authentication|pg_hba|role .* does not exist", _BY_STATE["28"]),
     (r"database .* does not exist", _BY_STATE["3D000"]),
     (r"permission denied for database", _BY_STATE["42501"]),
-    (r"read-only|not accepting (commands|connections)|session is not", _BY_STATE["25006"]),
+    (r"read-only", _BY_STATE["25006"]),
 )
 _OUTAGES = (
     (r"translate host name|resolve|Name or service|No address", "check the host in the URL"),
