@@ -458,6 +458,18 @@ def test_a_member_that_may_not_be_looked_into_is_reported_once(caplog):
         chain.get(key_of(b"y"))
 
 
+def test_what_is_out_of_reach_is_told_before_what_is_forbidden(tiers):
+    """The one passes, and is computed again; the other has to be mended."""
+
+    class Forbidden(MemoryStore):
+        def _get(self, key):
+            raise PermissionDeniedError("the token has expired")
+
+    tiers[0].go_down()
+    with pytest.raises(TierUnavailableError):
+        ChainedStore([Forbidden(write=False), tiers[0]]).get(KEY)
+
+
 # ---- batches
 
 
