@@ -11,7 +11,7 @@ import pytest
 import provenance as p
 from provenance._util.payload import Buffers
 from provenance.artifacts.artifact import Artifact
-from provenance.blobstores import MemoryStore
+from provenance.blobstores import ChainedStore, MemoryStore
 from provenance.errors import (
     ArtifactNotFoundError,
     BlobNotFoundError,
@@ -28,6 +28,7 @@ from provenance.repos.memory import MemoryRepo
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck
 from provenance.testing.drafts import LARGE, RUN, a_draft, a_recipe, an_id, edge_to
 from provenance.types import RunRecord
+from tests.blobstores.test_chain_policies import Switched as SwitchedStore
 
 PERMISSIONS = [
     dict(zip(("read", "write", "read_through_write", "delete"), each, strict=True))
@@ -301,6 +302,23 @@ def test_a_value_that_is_out_of_reach_when_it_is_first_used_is_computed_again(ti
         assert proxy == LARGE
     assert calls == [1, 1]
     assert holders_of_any([near]) == ["near"]
+
+
+def test_bytes_in_a_store_of_a_chain_that_is_out_of_reach_are_computed_again():
+    calls = []
+
+    @p.provenance()
+    def work(x):
+        calls.append(x)
+        return LARGE
+
+    near, far = MemoryStore(), SwitchedStore(name="far")
+    with p.using_repo(MemoryRepo(ChainedStore([near, far], write_policy="any", retry_seconds=0))):
+        near.delete(work(1).artifact.record.value_blob.key)
+        far.go_down()
+        assert work(1) == LARGE
+        assert work(1) == LARGE
+    assert calls == [1, 1]
 
 
 def test_nothing_is_called_missing_while_a_member_that_may_have_it_is_out_of_reach(tiers):
