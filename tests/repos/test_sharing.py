@@ -137,6 +137,18 @@ class TestOpeningLater:
         DiskStore(tmp_path / "blobs", shared="group")
         assert mode(path) == "400"
 
+    def test_a_store_of_another_is_not_looked_through(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        DiskStore(tmp_path / "blobs")
+        opened: list[object] = []
+        monkeypatch.setattr(DiskStore, "_open_to_group", lambda self, _: opened.append(self))
+        user = os.geteuid()
+        monkeypatch.setattr(access.os, "geteuid", lambda: user + 1)
+        DiskStore(tmp_path / "blobs", shared="group")
+        assert opened == []
+        monkeypatch.setattr(access.os, "geteuid", lambda: user)
+        DiskStore(tmp_path / "blobs", shared="group")
+        assert len(opened) == 1
+
     def test_what_is_open_to_more_stays_so(self, tmp_path: Path) -> None:
         (tmp_path / "blobs").mkdir()
         (tmp_path / "blobs").chmod(0o2775)
@@ -329,6 +341,12 @@ class TestUsers:
 
         assert as_user(ALICE, [GROUP_ID], lambda: DiskStore(team / "values").put(b"x"), umask=0) == 0
         assert as_user(BOB, [GROUP_ID], bob) == 0
+
+    def test_a_private_store_is_opened_to_the_group_of_its_folder(self, team: Path) -> None:
+        assert as_user(ALICE, [GROUP_ID], lambda: DiskStore(team / "values").put(b"x")) == 0
+        os.chown(team / "values", ALICE, GROUP_ID)
+        assert as_user(ALICE, [GROUP_ID], lambda: DiskStore(team / "values", shared="group")) == 0
+        assert as_user(BOB, [GROUP_ID], lambda: DiskStore(team / "values", shared="group").get(key_of(b"x"))) == 0
 
     def test_who_is_not_of_the_folders_group_shares_with_the_own_one(self, team: Path) -> None:
         team.chmod(0o777)
