@@ -207,12 +207,15 @@ class TcpProxy:
         How many there were.
     cut_after : list of int
         For each of the next connections, after how many bytes from the client it is cut.
+    on_bytes : tuple of int and callable, optional
+        What to call once a connection has brought so many bytes from the client.
     """
 
     target: int
     port: int = 0
     connections: int = 0
     cut_after: list[int] = field(default_factory=list)
+    on_bytes: tuple[int, Callable[[], object]] | None = None
 
 
 @contextmanager
@@ -242,7 +245,12 @@ class _Relay(socketserver.BaseRequestHandler):
         with socket.create_connection((HOST, self.proxy.target)) as upstream:
             back = threading.Thread(target=self._pump, args=(upstream, self.request), daemon=True)
             back.start()
+            count = 0
             while data := self.request.recv(1 << 16):
+                count += len(data)
+                if self.proxy.on_bytes is not None and count >= self.proxy.on_bytes[0]:
+                    call, self.proxy.on_bytes = self.proxy.on_bytes[1], None
+                    call()
                 if left is not None:
                     data = data[:left]
                     left -= len(data)

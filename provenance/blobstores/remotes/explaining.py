@@ -31,7 +31,7 @@ def _judged(cause: Exception) -> tuple[type[StorageError] | None, str]:
         return StorageError, "there is no such bucket: correct its name, or create it"
     if isinstance(cause, LostUploadError):
         return StorageError, "the service has lost it: store it again, and check the service"
-    said = f"{code_of(cause)} {cause}"
+    said = f"{code_of(cause)} {type(cause).__name__} {cause}"
     if is_refusal(cause):
         return PermissionDeniedError, _remedy_of_refusal(said)
     if is_unknown_host(cause):
@@ -46,6 +46,8 @@ def _remedy_of_refusal(said: str) -> str:
         return "set the clock of this machine: it is further off than the service permits"
     if any(word in said for word in _EXPIRED):
         return "the credentials have expired: renew them"
-    if "BadHostKey" in said or "known_hosts" in said:
-        return "the host is not the one that is known by this name: compare its key"
+    if "BadHostKey" in said:
+        return "it is not the host that is known by this name: compare its key"
+    if "known_hosts" in said:
+        return "log in there with ssh once, or name a file with its key as known_hosts"
     return "check the credentials, and what they permit, or use another store"

@@ -25,6 +25,8 @@ _PASSING_CODES = frozenset(
         "XAmzContentSHA256Mismatch",
     }
 )
+_REFUSING_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+"""Those that come with another status than 401 or 403."""
 _PASSING_ERRNO = frozenset(
     {
         errno.ECONNABORTED,
@@ -63,6 +65,7 @@ _CREDENTIAL_TYPES = frozenset(
         "AuthenticationException",  # paramiko
         "BadHostKeyException",
         "PasswordRequiredException",
+        "UnknownHostError",  # this library
         "ClientAuthenticationError",  # azure.core
         "CredentialUnavailableError",
         "DefaultCredentialsError",  # google.auth
@@ -137,12 +140,14 @@ def is_unknown_host(exc: BaseException) -> bool:
 
 def is_refusal(exc: BaseException) -> bool:
     """Whether the storage, or the library on behalf of it, does not accept who asks."""
-    if any(isinstance(link, PermissionError) or _is_of(link, _CREDENTIAL_TYPES) for link in chain(exc)):
+    if status_of(exc) in {401, 403} or code_of(exc) in _REFUSING_CODES:
         return True
-    return status_of(exc) in {401, 403} or any(_says_forbidden(link) for link in chain(exc))
+    return any(_refuses(link) for link in chain(exc))
 
 
-def _says_forbidden(link: BaseException) -> bool:
+def _refuses(link: BaseException) -> bool:
+    if isinstance(link, PermissionError) or _is_of(link, _CREDENTIAL_TYPES):
+        return True
     return type(link) is OSError and str(link).startswith("Forbidden")  # gcsfs
 
 

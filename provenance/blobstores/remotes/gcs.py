@@ -110,7 +110,10 @@ class GcsRemote:
 
     def _send_checked(self, name: str, data: bytes, kind: str, body: bytes, params: Mapping[str, str]) -> None:
         url = f"{self._host}/upload/storage/v1/b/{quote(self._bucket)}/o"
-        answer = self._publish(url, {"fields": "md5Hash", **params}, headers={"Content-Type": kind}, data=body)
+        try:
+            answer = self._publish(url, {"fields": "md5Hash", **params}, headers={"Content-Type": kind}, data=body)
+        except FileNotFoundError as exc:  # nothing else can be missing
+            raise MissingPlaceError(self._bucket) from exc
         if answer.get("md5Hash") not in {None, _checksum(data)}:  # the service compares them itself where it is told to
             self._ask("DELETE", self._object(name))
             msg = f"{name} was changed on its way"
@@ -198,7 +201,10 @@ class GcsRemote:
     def _list(self, prefix: str, fields: str) -> Iterator[dict[str, Any]]:
         page: dict[str, str] = {}
         while True:
-            answer = self._json("o", prefix=prefix, fields=fields, **page)
+            try:
+                answer = self._json("o", prefix=prefix, fields=fields, **page)
+            except FileNotFoundError as exc:  # nothing else can be missing
+                raise MissingPlaceError(self._bucket) from exc
             yield from answer.get("items", ())
             if not answer.get("nextPageToken"):
                 return

@@ -17,11 +17,7 @@ T = TypeVar("T")
 _MOST_CHANNELS = 6  # servers allow 10 in one connection, unless they are told otherwise
 _SECONDS_TO_CONNECT = 15.0
 _SECONDS_TO_ANSWER = 60.0
-_POLICIES = {
-    "reject": paramiko.RejectPolicy,
-    "warning": paramiko.WarningPolicy,
-    "auto_add": paramiko.AutoAddPolicy,
-}
+_CLOSED = "Socket is closed"  # all that paramiko says
 
 
 class Channels:
@@ -63,8 +59,10 @@ class Channels:
             except Exception as exc:
                 if _is_answer(exc):
                     self._idle.append((client, sftp))
-                else:
-                    self._drop(client, sftp)
+                    raise
+                self._drop(client, sftp)
+                if str(exc) == _CLOSED:
+                    raise ConnectionResetError(_CLOSED) from exc
                 raise
             except BaseException:
                 self._drop(client, sftp)
@@ -121,4 +119,17 @@ def _is_answer(exc: Exception) -> bool:
     """Whether it is what the server said about a file, and not that the connection is broken."""
     if isinstance(exc, FileNotFoundError | PermissionError | TakenError):
         return True
-    return type(exc) is OSError and exc.errno is None
+    return type(exc) is OSError and exc.errno is None and str(exc) != _CLOSED
+
+
+class UnknownHostError(Exception):
+    """Nobody has said which key the host has."""
+
+
+class _Reject:
+    def missing_host_key(self, _client: object, hostname: str, _key: object) -> None:
+        msg = f"the key of {hostname} is in no known_hosts file"
+        raise UnknownHostError(msg)
+
+
+_POLICIES = {"reject": _Reject, "warning": paramiko.WarningPolicy, "auto_add": paramiko.AutoAddPolicy}
