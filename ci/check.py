@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
 DEBIAN_PACKAGES = {
+    "faketime": "faketime",
     "npm": "npm",
     "openssh-server": "sshd",
     "pgbouncer": "pgbouncer",
