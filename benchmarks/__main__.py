@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import hashes, hits
+from benchmarks import copying, hashes, hits
 from benchmarks.measure import Row, measure
 
-_GROUPS = {"hits": hits, "hashes": hashes}
+_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying}
 _PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3")
 
 
