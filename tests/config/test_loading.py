@@ -333,3 +333,52 @@ class TestRunInfoFn:
         with pytest.raises(p.ConfigError) as raised:
             p.load_config(memory(run_info_fn=text))
         assert str(raised.value).startswith(f"run_info_fn: {problem}")
+
+
+class TestRemoteStores:
+    def build(self, **options):
+        return p.from_config({"blobstores": {"x": options}})["blobstores"]["x"]
+
+    @pytest.mark.parametrize("protocol", ["s3", "gs", "az", "sftp"])
+    def test_a_base_path_is_what_follows_the_protocol(self, protocol):
+        assert self.build(type=protocol, basepath="/place/values/").url == f"{protocol}://place/values"
+        assert self.build(type=protocol, url=f"{protocol}://place/", basepath="a/b").url == f"{protocol}://place/a/b"
+
+    @pytest.mark.parametrize("basepath", ["../other", "a/../../b", "s3://other/x"])
+    def test_base_paths_that_lead_elsewhere(self, basepath):
+        with pytest.raises(p.ConfigError, match=r"blobstores\.x\.basepath"):
+            self.build(type="s3", url="s3://bucket", basepath=basepath)
+
+    def test_a_base_path_with_nul_in_it(self):
+        with pytest.raises(p.ConfigError, match=r"blobstores\.x: .*control character"):
+            self.build(type="s3", basepath="bucket/\0")
+
+    def test_s3_config_are_further_storage_options(self):
+        store = self.build(
+            type="s3",
+            basepath="bucket",
+            storage_options={"key": "mine", "secret": "one"},
+            s3_config={"aws_secret_access_key": "hush-hush", "region_name": "eu-north-1", "config_kwargs": {"a": 1}},
+        )
+        filesystem_options = store._storage_options
+        assert filesystem_options["key"] == "mine"
+        assert filesystem_options["aws_secret_access_key"] == "hush-hush"
+        assert "hush-hush" not in repr(store)
+
+    def test_the_names_of_boto_reach_the_service(self, s3):
+        store = self.build(
+            type="s3",
+            basepath=f"{s3.bucket}/names of boto",
+            s3_config={
+                "aws_access_key_id": s3.key,
+                "aws_secret_access_key": s3.secret,
+                "endpoint_url": s3.endpoint,
+                "region_name": "us-east-1",
+            },
+        )
+        assert store.get(store.put(b"x").key) == b"x"
+
+    def test_a_mapping_that_is_none_is_not_shown(self):
+        with pytest.raises(p.ConfigError, match="s3_config: expected a mapping") as raised:
+            self.build(type="s3", basepath="bucket", s3_config="key=hush-hush")
+        assert "hush-hush" not in str(raised.value)
