@@ -19,15 +19,16 @@ UNKNOWN = 1 << 62
 """What a count reads as, at least, as long as nobody has counted."""
 
 _LENGTH = 8
-_TRIES = 200
-_WAIT_SECONDS = 0.005
+_TRIES = 3000
+_WAIT_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The number in an open file, locked or not."""
+    """The number in an open file; it may be changed if the file is locked."""
 
     descriptor: int
+    is_locked: bool
 
     def read(self) -> int:
         """The number; `UNKNOWN` or more if there is none."""
@@ -50,13 +51,13 @@ class Count:
 def locked_count(path: StrPath) -> Iterator[Count]:
     """The number in the file at `path`, which only the caller changes meanwhile.
 
-    Whoever holds it does so for a moment only. If it takes much longer, because the holder was stopped, the lock is
-    passed over.
+    Whoever holds it does so for a moment only. If it takes seconds, because the holder was stopped, it is given without
+    the lock, to be read.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        with _lock(descriptor, _TRIES):
-            yield Count(descriptor)
+        with _lock(descriptor, _TRIES) as is_mine:
+            yield Count(descriptor, is_mine)
     finally:
         os.close(descriptor)
 

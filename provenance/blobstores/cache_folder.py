@@ -50,11 +50,11 @@ class CacheFolder:
         self._size = disk.cachedir / "size"
 
     def add(self, spooled: Spooled, key: BlobKey) -> int:
-        """Publish a temporary file as the blob `key` unless it is there, and return how many bytes there are now."""
+        """Publish a temporary file as the blob `key`, if it is not there, and return how many bytes there are now."""
         now = time.time_ns()
         os.utime(spooled.path, ns=(now, now))  # the system's own times may lag behind those of uses
         with locked_count(self._size) as count:
-            if key in self._disk:
+            if key in self._disk or not count.is_locked:
                 return count.read()
             total = count.add(spooled.length)
             self._disk.adopt(spooled, key[64:])
@@ -92,6 +92,8 @@ class CacheFolder:
                 before = self._counted()
                 remaining = self._remove_oldest(most)
                 with locked_count(self._size) as count:
+                    if not count.is_locked:
+                        return True  # it stays too high, so another one counts soon
                     count.write(remaining + count.read() - before)
                 if remaining > most:
                     return False
