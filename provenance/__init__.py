@@ -13,6 +13,7 @@ from provenance import state
 if TYPE_CHECKING:
     from provenance.artifacts.archived import ArchivedFile
     from provenance.artifacts.artifact import Artifact
+    from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
     from provenance.artifacts.ids import is_proxy
     from provenance.artifacts.lazy import lazy_dict, lazy_proxy_dict
     from provenance.artifacts.proxy import ArtifactProxy
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         InvalidIdError,
         InvalidInputsError,
         InvalidLabelsError,
+        InvalidQueryError,
         MutatedArtifactValueError,
         NotFoundError,
         PermissionDeniedError,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
         load_set_by_name,
     )
     from provenance.repos.replaying import replay_journal
+    from provenance.search import Found, find, progeny, runs, sets
     from provenance.serializers import register_serializer
     from provenance.state import (
         get_check_mutations,
@@ -87,6 +90,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "artifacts.archived": "ArchivedFile",
     "artifacts.artifact": "Artifact",
+    "artifacts.found_rows": "ArtifactRow RunRow SetRow",
     "artifacts.ids": "is_proxy",
     "artifacts.lazy": "lazy_dict lazy_proxy_dict",
     "artifacts.proxy": "ArtifactProxy",
@@ -99,9 +103,10 @@ _HOMES = {
     "errors": (
         "ArchiveError ArtifactNotFoundError BlobCorruptError BlobNotFoundError CollisionError CompositeError "
         "ConfigError DuplicateKeyError HashingError ImpureFunctionError InvalidIdError InvalidInputsError "
-        "InvalidLabelsError MutatedArtifactValueError NotFoundError PermissionDeniedError ProvenanceError "
-        "RepoOutageWarning RepoUnavailableError RepoUnreachableError SchemaVersionError SerializationError "
-        "SetNotFoundError StorageError StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
+        "InvalidLabelsError InvalidQueryError MutatedArtifactValueError NotFoundError PermissionDeniedError "
+        "ProvenanceError RepoOutageWarning RepoUnavailableError RepoUnreachableError SchemaVersionError "
+        "SerializationError SetNotFoundError StorageError StoreUnavailableError TierUnavailableError "
+        "UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "Progress Synced Transfer dependencies promote sync",
@@ -110,6 +115,7 @@ _HOMES = {
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
     ),
+    "search": "Found find progeny runs sets",
     "serializers": "register_serializer",
     "state": (
         "get_check_mutations get_default_repo get_read_only get_repo_by_name get_use_cache set_check_mutations "
@@ -126,6 +132,7 @@ __all__ = [
     "Artifact",
     "ArtifactNotFoundError",
     "ArtifactProxy",
+    "ArtifactRow",
     "ArtifactSet",
     "BlobCorruptError",
     "BlobNotFoundError",
@@ -133,11 +140,13 @@ __all__ = [
     "CompositeError",
     "ConfigError",
     "DuplicateKeyError",
+    "Found",
     "HashingError",
     "ImpureFunctionError",
     "InvalidIdError",
     "InvalidInputsError",
     "InvalidLabelsError",
+    "InvalidQueryError",
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -146,9 +155,11 @@ __all__ = [
     "RepoOutageWarning",
     "RepoUnavailableError",
     "RepoUnreachableError",
+    "RunRow",
     "SchemaVersionError",
     "SerializationError",
     "SetNotFoundError",
+    "SetRow",
     "StorageError",
     "StoreUnavailableError",
     "Synced",
@@ -162,6 +173,7 @@ __all__ = [
     "current_config",
     "dependencies",
     "ensure_proxies",
+    "find",
     "from_config",
     "get_check_mutations",
     "get_default_repo",
@@ -180,6 +192,7 @@ __all__ = [
     "load_set_by_labels",
     "load_set_by_name",
     "load_yaml_config",
+    "progeny",
     "promote",
     "provenance",
     "provenance_set",
@@ -187,11 +200,13 @@ __all__ = [
     "register_serializer",
     "replay_journal",
     "run_info",
+    "runs",
     "set_check_mutations",
     "set_default_repo",
     "set_read_only",
     "set_run_info_fn",
     "set_use_cache",
+    "sets",
     "sync",
     "unwrap",
     "using_repo",

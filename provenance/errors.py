@@ -10,6 +10,7 @@
     │   ├── InvalidIdError            what was given as an id cannot be one
     │   ├── InvalidLabelsError        labels are not a string or a JSON object
     │   ├── InvalidInputsError        a hook returned the wrong shape, or an argument is not accepted
+    │   ├── InvalidQueryError         a search was asked for something that no row can have
     │   ├── CompositeError            a composite function returned no dict of named members
     │   ├── ArchiveError              what should be archived is not a readable file
     │   ├── ImpureFunctionError       a function changed its inputs
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidIdError",
     "InvalidInputsError",
     "InvalidLabelsError",
+    "InvalidQueryError",
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -98,6 +100,10 @@ class InvalidLabelsError(UsageError, ValueError):
 
 class InvalidInputsError(UsageError, ValueError):
     """Inputs returned by a hook, or given to a decorated function, have the wrong shape."""
+
+
+class InvalidQueryError(UsageError, ValueError):
+    """A search was given a value that does not fit; the message names it and what is allowed."""
 
 
 class CompositeError(UsageError, TypeError):

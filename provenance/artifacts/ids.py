@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.found_rows import ArtifactRow
 from provenance.errors import ArtifactNotFoundError, InvalidIdError, InvalidInputsError
 from provenance.types import ArtifactId, SetId
 
 ArtifactLike: TypeAlias = object
-"""An artifact id, an `Artifact` or a proxy; a proxy is never loaded by asking for its id."""
+"""An artifact id, an `Artifact`, an `ArtifactRow` or a proxy; a proxy is never loaded by asking for its id."""
 
 _HEX_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -36,7 +37,7 @@ def artifact_id_of(obj: ArtifactLike) -> ArtifactId:
         return ArtifactId(checked_id(obj, "artifact"))
     if is_proxy(obj):
         return obj.artifact_id  # type: ignore[attr-defined,no-any-return]
-    if isinstance(obj, Artifact):
+    if isinstance(obj, Artifact | ArtifactRow):
         return obj.id
     msg = f"expected an artifact, a proxy or an artifact id, got {type(obj).__name__}: {obj!r:.80}"
     raise InvalidIdError(msg)

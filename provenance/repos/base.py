@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -31,6 +31,7 @@ from provenance.repos.failures import Failure, left_out
 from provenance.repos.labellings import Arrange, History
 from provenance.repos.local_files import local_file
 from provenance.repos.located import Located, read_located
+from provenance.repos.queries import Query, Row
 from provenance.serializers import unpack
 from provenance.types import (
     INPUTS_SERIALIZER,
@@ -501,6 +502,14 @@ class BaseRepo(ABC):
     @abstractmethod
     def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
         """Forget the recipe keys that lead to these artifacts."""
+
+    @abstractmethod
+    def search(self, query: Query) -> Iterator[Row]:
+        """Yield the rows that a query asks for, in its order, fetched as they are needed; none is unpickled."""
+
+    @abstractmethod
+    def count(self, query: Query) -> int:
+        """Count the rows that a query asks for, as many as its limit at most."""
 
     @abstractmethod
     def close(self) -> None:

@@ -35,10 +35,12 @@ from provenance.repos.chained_records import (
     save_in_members,
     saved_at,
 )
+from provenance.repos.chained_search import merged
 from provenance.repos.failures import Failure
 from provenance.repos.labellings import Arrange, History, merged, missing_in
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
+from provenance.repos.queries import Query, Row
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -409,6 +411,17 @@ class ChainedRepo(BaseRepo):
         self._require("delete")
         key = set_id_of(set_id)
         self._tiers.everywhere("delete", "delete", lambda repo: repo.delete_set(key))
+
+    # ---- searching
+
+    def search(self, query: Query) -> Iterator[Row]:
+        """Yield the rows of all members that may be read, merged, each once; see `BaseRepo.search`."""
+        members = self.repos if self._permissions.read else ()
+        return (row.in_repo(self) for row in merged([repo.search(query) for repo in members], query))
+
+    def count(self, query: Query) -> int:
+        """Count the rows of all members, each once."""
+        return sum(1 for _ in self.search(query))
 
     def close(self) -> None:
         """Close every member."""

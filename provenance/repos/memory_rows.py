@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from time import monotonic
@@ -13,6 +13,8 @@ from time import monotonic
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
 from provenance.repos.labellings import Arrange, History, Labelling
+from provenance.repos.memory_search import HeardRun, SavedLabels, Snapshot, StoredSet, search
+from provenance.repos.queries import Query, Row
 from provenance.repos.rows import BlobCheck, Entry, Inserted
 from provenance.types import (
     JSON,
@@ -27,14 +29,6 @@ from provenance.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Labelling:
-    items: frozenset[str]
-    labels: Mapping[str, JSON]
-    set_id: SetId
-    saved_at: datetime
-
-
 class MemoryRows:
     """Rows of a repo in the memory of the process; every method holds one lock."""
 
@@ -42,12 +36,13 @@ class MemoryRows:
         self._artifacts: dict[ArtifactId, ArtifactRecord] = {}
         self._referring: defaultdict[ArtifactId, set[ArtifactId]] = defaultdict(set)
         self._recipes: dict[RecipeKey, ArtifactId] = {}
-        self._runs: dict[str, RunRecord] = {}
+        self._runs: dict[str, HeardRun] = {}
         self._references: Counter[BlobKey] = Counter()
         self._unreferenced: dict[BlobKey, float] = {}
-        self._sets: dict[SetId, SetRecord] = {}
-        self._labellings: list[_Labelling] = []
+        self._sets: dict[SetId, StoredSet] = {}
+        self._labellings: list[SavedLabels] = []
         self._sequence = count(1)
+        self._set_sequence = count(1)
         self.sweeps = 0
         self.reset_after_fork()
         reset_at_fork(self)
@@ -76,7 +71,9 @@ class MemoryRows:
 
     def run(self, run_id: str) -> RunRecord | None:
         """The facts about one process."""
-        return self._runs.get(run_id)
+        with self._lock:
+            found = self._runs.get(run_id)
+            return None if found is None else found.record
 
     def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
         """Store a row, unless its id is taken."""
@@ -118,7 +115,7 @@ class MemoryRows:
             self._references[key] += 1
             self._unreferenced.pop(key, None)
         if run is not None:
-            self._runs.setdefault(run.id, run)
+            self._runs.setdefault(run.id, HeardRun(run, datetime.now(UTC)))
 
     def _unlink(self, record: ArtifactRecord) -> None:
         del self._artifacts[record.id]
@@ -204,12 +201,13 @@ class MemoryRows:
     def set_by_id(self, set_id: SetId) -> SetRecord | None:
         """A set, with the labels it was last saved under."""
         with self._lock:
-            record = self._sets.get(set_id)
-            if record is None:
+            stored = self._sets.get(set_id)
+            if stored is None:
                 return None
             saved = (entry for entry in reversed(self._labellings) if entry.set_id == set_id)
             last = next(saved, None)
-            return record if last is None else replace(record, labels=last.labels, saved_at=last.saved_at)
+            plain = stored.record
+            return plain if last is None else replace(plain, labels=last.labels, saved_at=last.saved_at)
 
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """The set last saved under labels that contain these."""
@@ -217,20 +215,21 @@ class MemoryRows:
         with self._lock:
             for entry in reversed(self._labellings):
                 if wanted <= entry.items:
-                    return replace(self._sets[entry.set_id], labels=entry.labels, saved_at=entry.saved_at)
+                    return replace(self._sets[entry.set_id].record, labels=entry.labels, saved_at=entry.saved_at)
         return None
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
         with self._lock:
-            stored = self._sets.setdefault(
-                record.id,
-                replace(record, labels=None, created_at=record.created_at or datetime.now(UTC), saved_at=None),
-            )
+            if record.id not in self._sets:
+                created_at = record.created_at or datetime.now(UTC)
+                plain = replace(record, labels=None, created_at=created_at, saved_at=None)
+                self._sets[record.id] = StoredSet(plain, next(self._set_sequence))
+            stored = self._sets[record.id].record
             if record.labels is None:
                 return stored
             at = record.saved_at or datetime.now(UTC)
-            self._labellings.append(_Labelling(label_items(record.labels), dict(record.labels), record.id, at))
+            self._labellings.append(SavedLabels(label_items(record.labels), dict(record.labels), record.id, at))
             return replace(stored, labels=record.labels, saved_at=at)
 
     def set_ids(self) -> set[SetId]:
@@ -247,7 +246,7 @@ class MemoryRows:
         """Give the history of labels another order, and add to it."""
         with self._lock:
             self._labellings = [
-                _Labelling(label_items(one.labels), dict(one.labels), one.set_id, one.saved_at)
+                SavedLabels(label_items(one.labels), dict(one.labels), one.set_id, one.saved_at)
                 for one in arrange(self.label_history())
                 if one.set_id in self._sets
             ]
@@ -257,6 +256,23 @@ class MemoryRows:
         with self._lock:
             self._sets.pop(set_id, None)
             self._labellings = [entry for entry in self._labellings if entry.set_id != set_id]
+
+    # ---- searching
+
+    def search(self, query: Query) -> Iterator[Row]:
+        """The rows that a query asks for, as they are now."""
+        with self._lock:
+            snapshot = Snapshot(
+                list(self._artifacts.values()),
+                list(self._sets.values()),
+                list(self._labellings),
+                list(self._runs.values()),
+            )
+        return search(snapshot, query)
+
+    def count(self, query: Query) -> int:
+        """How many rows a query asks for."""
+        return sum(1 for _ in self.search(query))
 
     def close(self) -> None:
         """There is nothing to give back."""

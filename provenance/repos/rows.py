@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from provenance.repos.labellings import Arrange, History
+from provenance.repos.queries import Query, Row
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -132,6 +133,12 @@ class Rows(Protocol):
 
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""
+
+    def search(self, query: Query) -> Iterator[Row]:
+        """The rows that a query asks for, in its order, fetched as they are needed."""
+
+    def count(self, query: Query) -> int:
+        """How many rows a query asks for."""
 
     def close(self) -> None:
         """Give back what is held open."""

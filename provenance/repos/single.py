@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from provenance.repos.labellings import Arrange, History
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
+from provenance.repos.queries import Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
 from provenance.types import (
     JSON,
@@ -301,6 +302,18 @@ class SingleRepo(BaseRepo):
         """Delete a set with the history of its labels; its members stay."""
         self._require("delete")
         self._rows.remove_set(set_id_of(set_id))
+
+    # ---- searching
+
+    def search(self, query: Query) -> Iterator[Row]:
+        """Yield the rows that a query asks for; see `BaseRepo.search`."""
+        if self._permissions.read:
+            for row in self._rows.search(query):
+                yield row.in_repo(self)
+
+    def count(self, query: Query) -> int:
+        """Count the rows that a query asks for."""
+        return self._rows.count(query) if self._permissions.read else 0
 
     def close(self) -> None:
         """Give back what is held open; the repo opens it again when it is used again."""

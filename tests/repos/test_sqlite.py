@@ -26,7 +26,7 @@ from provenance.repos import cache
 from provenance.repos.memory import MemoryRepo
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck
 from provenance.repos.sql import SqlRepo
-from provenance.repos.sql.text import original_text, storable_text
+from provenance.repos.storable_text import original_text, storable_text
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, edge_to
 
 ROOT = Path(__file__).parents[2]

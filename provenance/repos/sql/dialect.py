@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa  # noqa: TC002  imports stand where a reader looks for them
 
 from provenance.types import JSON
+
+
+class Compiled(NamedTuple):
+    """SQL text, the names of its parameters in their order, and the values that they have already."""
+
+    text: str
+    names: tuple[str, ...]
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +46,10 @@ class Dialect:
         A time in UTC as a parameter, and what is read as a time.
     json_index : callable, optional
         An index of what is in the JSON column of that name, behind ``CREATE INDEX … ON …``; where there is any.
+    bytewise : callable
+        A text as one that is compared by its bytes.
+    knows_frequencies : bool
+        Whether the planner can tell a value that is in many rows from one that is in few.
     schema : str, optional
         Where the tables lie, in databases that have schemas. All statements name it.
     """
@@ -56,14 +68,20 @@ class Dialect:
     time_parameter: Callable[[datetime], object]
     time_value: Callable[[Any], datetime]
     json_index: Callable[[str], str] | None = None
+    bytewise: Callable[[sa.ColumnElement[str]], sa.ColumnElement[str]] = lambda text: text
+    knows_frequencies: bool = True
     schema: str | None = None
 
     def sql(self, statement: sa.ClauseElement, *names: str) -> str:
         """SQL text of a statement, whose parameters are these in this order."""
-        compiled = statement.compile(dialect=self.compiler, **self._schema_options())
-        order = tuple(getattr(compiled, "positiontup", None) or ())
-        assert order == names, f"parameters of {compiled} are {order}, not {names}"  # noqa: S101  statements are fixed
-        return str(compiled)
+        text, order, _ = self.compiled(statement)
+        assert order == names, f"parameters of {text} are {order}, not {names}"  # noqa: S101  statements are fixed
+        return text
+
+    def compiled(self, statement: sa.ClauseElement) -> Compiled:
+        """A statement as what the driver takes."""
+        compiled: Any = statement.compile(dialect=self.compiler, **self._schema_options())
+        return Compiled(str(compiled), tuple(getattr(compiled, "positiontup", None) or ()), compiled.params)
 
     def ddl(self, statement: sa.schema.ExecutableDDLElement) -> str:
         """SQL text of a statement that makes or changes a table."""

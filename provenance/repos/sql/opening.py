@@ -12,6 +12,7 @@ from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.schema import MIN_READER, MIN_WRITER, SCHEMA_VERSION, SEARCHED, metadata
+from provenance.repos.sql.search_index import SearchIndex
 
 VERSION_TABLE = sa.Table(
     "alembic_version",
@@ -29,6 +30,7 @@ class Versions:
     min_reader: int
     min_writer: int
     sweeps: int = 0
+    indexed: int = 0
 
 
 def prepare(database: Database, *, create: bool, read_only: bool) -> SchemaVersionError | None:
@@ -57,6 +59,7 @@ def prepare(database: Database, *, create: bool, read_only: bool) -> SchemaVersi
             )
             raise SchemaVersionError(msg)
         database.upgrade()
+        SearchIndex(database, may_write=True).catch_up()
         versions = _versions(database)
     if versions.min_reader > SCHEMA_VERSION:
         raise _too_new(database, versions, "read", versions.min_reader)
@@ -132,7 +135,8 @@ def stamping(meta: str) -> list[str]:
         f"{insert}('{key}', {value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         for key, value in versions.items()
     ]
-    return [*stamps, f"{insert}('sweeps', 0) ON CONFLICT (key) DO NOTHING"]
+    counters = [f"{insert}('{key}', 0) ON CONFLICT (key) DO NOTHING" for key in ("sweeps", "indexed")]
+    return [*stamps, *counters]
 
 
 def _foreign(database: Database, tables: set[str]) -> RepoUnavailableError:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.text import MARK, original_text, storable_text
+from provenance.repos.storable_text import MARK, original_text, storable_text
 from provenance.types import JSON
 
 _decode = json.JSONDecoder().raw_decode
@@ -90,6 +90,10 @@ def _json_index(column: str) -> str:
     return f"USING gin ({column} jsonb_path_ops)"
 
 
+def _bytewise(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    return sa.collate(text, "C")
+
+
 POSTGRES = Dialect(
     name="postgresql",
     compiler=PGDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]
@@ -105,4 +109,5 @@ POSTGRES = Dialect(
     time_parameter=_time_parameter,
     time_value=_time_parameter,
     json_index=_json_index,
+    bytewise=_bytewise,
 )

@@ -11,7 +11,7 @@ from blake3 import blake3
 from provenance.errors import SerializationError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.text import original_text, storable_text
+from provenance.repos.storable_text import original_text, storable_text
 from provenance.types import ArtifactRecord, BlobKey, BlobRef, Durations, InputEdge
 
 COLUMNS = (

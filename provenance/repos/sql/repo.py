@@ -197,7 +197,7 @@ def _rows_of(database: Database, *, create: bool, read_only: bool) -> SqlRows:
     except BaseException:
         database.close()
         raise
-    return SqlRows(database, refusal)
+    return SqlRows(database, refusal, may_index=not read_only)
 
 
 def _open_sqlite(  # noqa: PLR0913  each is an option of the repo

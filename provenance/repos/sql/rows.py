@@ -12,9 +12,12 @@ from typing import Any, cast
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.labellings import Arrange, History
+from provenance.repos.queries import Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
+from provenance.repos.sql.search_index import SearchIndex
+from provenance.repos.sql.search_rows import SearchRows
 from provenance.repos.sql.set_rows import SetRows
 from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
 from provenance.types import (
@@ -32,9 +35,19 @@ from provenance.types import (
 
 
 class SqlRows:
-    """Rows of a repo in an open database; `refusal` tells why they may not be written, if that is so."""
+    """Rows of a repo in an open database.
 
-    def __init__(self, database: Database, refusal: SchemaVersionError | None) -> None:
+    Parameters
+    ----------
+    database : Database
+        The database.
+    refusal : SchemaVersionError or None
+        Why its rows may not be written, if that is so.
+    may_index : bool
+        Whether searches may bring the index up to date.
+    """
+
+    def __init__(self, database: Database, refusal: SchemaVersionError | None, *, may_index: bool = True) -> None:
         self._database = database
         self._dialect = database.dialect
         self._refusal = refusal
@@ -43,6 +56,8 @@ class SqlRows:
         self._recipe = RecipeStatements(self._dialect)
         self._blob = BlobStatements(self._dialect)
         self._sets = SetRows(database)
+        self._index = SearchIndex(database, may_write=may_index and refusal is None)
+        self._search = SearchRows(database, self._index)
         self._known_runs: set[str] = set()
         self.sweeps = UNKNOWN_SWEEPS
 
@@ -237,6 +252,7 @@ class SqlRows:
             self._put_run(transaction, run)
             updated = transaction.execute(self._write.update_artifact, (*row[1:], old.id)).fetchone()
             transaction.execute(self._write.remove_edges, (updated[0],))
+            self._index.replace(transaction, current, new)
             self._refer_to_blobs(transaction, new, blobs)
             self._release(transaction, [ref.key for ref in _blobs(current)])
             if current.value_id != new.value_id:
@@ -270,6 +286,7 @@ class SqlRows:
     def remove(self, ids: Collection[ArtifactId]) -> None:
         """Remove rows, and note which blobs nothing refers to any more."""
         with self._writing() as transaction:
+            self._index.remove(transaction, self._currents(transaction, ids).values())
             removed = transaction.execute(self._write.remove_artifacts, self._batch(ids)).fetchall()
             self._release(transaction, sorted({key for row in removed for key in row if key is not None}))
 
@@ -336,6 +353,16 @@ class SqlRows:
         """Remove a set with its history."""
         with self._writing() as transaction:
             self._sets.remove(transaction, set_id)
+
+    # ---- searching
+
+    def search(self, query: Query) -> Iterator[Row]:
+        """The rows that a query asks for, in its order, fetched as they are needed."""
+        return self._search.search(query)
+
+    def count(self, query: Query) -> int:
+        """How many rows a query asks for."""
+        return self._search.count(query)
 
     def close(self) -> None:
         """Close every connection; they are opened again when needed."""

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of these tables; the number of the last migration."""
 MIN_READER = 1
 """The oldest `SCHEMA_VERSION` whose library can read them."""
-MIN_WRITER = 1
+MIN_WRITER = 2
 """The oldest `SCHEMA_VERSION` whose library can write them."""
 
 metadata = sa.MetaData(
@@ -76,6 +76,7 @@ runs = sa.Table(
     sa.Column("id", sa.Text(), primary_key=True),
     sa.Column("info", Json, nullable=False),
     sa.Column("recorded_at", Time, nullable=False),
+    sa.Index(None, "recorded_at"),
 )
 
 artifacts = sa.Table(
@@ -85,7 +86,7 @@ artifacts = sa.Table(
     sa.Column("id", sa.Text(), nullable=False, unique=True),
     _text("value_id"),
     sa.Column("value_encoding", Bytes, nullable=False),
-    sa.Column("name", sa.Text(), nullable=False, index=True),
+    _text("name"),
     sa.Column("version", sa.Text(), nullable=False, comment="JSON, so that 1 and '1' differ"),
     _text("fn_module"),
     _text("fn_name"),
@@ -105,7 +106,7 @@ artifacts = sa.Table(
     sa.Column("input_hashes", Json, nullable=False),
     sa.Column("inputs_json", Json, nullable=False),
     sa.Column("custom_fields", Json, nullable=False),
-    sa.Column("run_id", sa.Text(), sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("run_id", sa.Text(), sa.ForeignKey("runs.id"), nullable=False),
     sa.Column("hash_seconds", sa.Double(), nullable=False),
     sa.Column("compute_seconds", sa.Double(), nullable=False),
     sa.Column("value_hash_seconds", sa.Double(), nullable=False),
@@ -113,10 +114,14 @@ artifacts = sa.Table(
     sa.Column("edge_count", sa.Integer(), nullable=False),
     _text("recipe", nullable=True),
     _text("code_id", nullable=True),
-    sa.Column("computed_at", Time, nullable=False, index=True),
+    sa.Column("computed_at", Time, nullable=False),
     sa.Column("state", sa.Text(), nullable=False, comment="stored, failed or evicted"),
+    # Searches are ordered by sequence, so that a page costs the same however many rows come after it.
     sa.Index(None, "value_id", "sequence"),
-    sa.Index(None, "fn_module", "fn_name"),
+    sa.Index(None, "name", "sequence"),
+    sa.Index(None, "fn_name", "sequence"),
+    sa.Index(None, "run_id", "sequence"),
+    sa.Index(None, "computed_at", "sequence"),
     sqlite_autoincrement=True,
 )
 for _blob in (artifacts.c.value_blob, artifacts.c.inputs_blob):
@@ -131,6 +136,16 @@ artifact_inputs = sa.Table(
     _text("path"),
     sa.Column("kind", sa.Text(), nullable=False, comment="input, result or call"),
 )
+
+artifact_items = sa.Table(
+    "artifact_items",
+    metadata,
+    sa.Column("item", sa.Text(), primary_key=True, comment="digest of what an artifact is found by"),
+    # Refers to no row, so that it costs nothing to check; rows of deleted artifacts are never found.
+    sa.Column("artifact_sequence", Sequence, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""The index of what is in custom fields, inputs and input artifacts; see `search_index`."""
 
 recipes = sa.Table(
     "recipes",

@@ -31,7 +31,7 @@ class SetRows:
 
     def latest(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """The set last saved under labels that contain these."""
-        items = _digests(labels)
+        items = label_digests(labels)
         if not items:
             row = self._database.fetch_one(self._sql.latest_set)
         else:
@@ -65,7 +65,7 @@ class SetRows:
             at = None if record.saved_at is None else self._dialect.time_parameter(record.saved_at)
             labels, at = transaction.execute(self._sql.insert_labels, (sequence, text, at)).fetchone()
             saved_at = self._dialect.time_value(at)
-            items = [(item, labels) for item in _digests(record.labels)]
+            items = [(item, labels) for item in label_digests(record.labels)]
             transaction.executemany(self._sql.insert_label_item, items)
         return SetRecord(
             id=record.id,
@@ -119,6 +119,6 @@ class SetRows:
         transaction.execute(self._sql.remove_set, (set_id,))
 
 
-def _digests(labels: Mapping[str, JSON]) -> list[str]:
+def label_digests(labels: Mapping[str, JSON]) -> list[str]:
     """Labels as texts of one length, so that a database can index them."""
     return [blake3(item.encode()).hexdigest() for item in sorted(label_items(labels))]

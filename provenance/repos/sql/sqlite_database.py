@@ -23,6 +23,7 @@ from provenance.repos.sql.sqlite_file import make_file
 
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0
+_UPGRADE_SECONDS = 600.0
 _RETRY_SECONDS = 0.01
 _STATEMENTS = 256
 # Storing an artifact writes about ten pages. Each time so many have been written, the disk is synced once.
@@ -225,8 +226,14 @@ class SqliteDatabase:
         """Bring older tables to the present version."""
         from provenance.repos.sql.migrations.run import upgrade_sqlite  # noqa: PLC0415  imports Alembic: 650 ms
 
+        def connect() -> sqlite3.Connection:
+            connection = self._connect("rw")
+            # Another process may be upgrading a large file.
+            connection.execute(f"PRAGMA busy_timeout = {1000 * _UPGRADE_SECONDS:.0f}")
+            return connection
+
         try:
-            upgrade_sqlite(lambda: self._connect("rw"))
+            upgrade_sqlite(connect)
         except DBAPIError as exc:
             raise unavailable(self._path, exc.orig or exc) from exc
 

@@ -46,7 +46,8 @@ def _json_value(stored: str) -> JSON:
 
 
 def _time_parameter(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # Not strftime(), which does not fill up years before 1000, so that texts would not sort as times.
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _time_value(stored: str) -> datetime:
@@ -67,4 +68,5 @@ SQLITE = Dialect(
     json_value=_json_value,
     time_parameter=_time_parameter,
     time_value=_time_value,
+    knows_frequencies=False,
 )

@@ -1,0 +1,45 @@
+"""Rows of several repos as those of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.repos.queries import Query, Row, rank
+
+_TIMES: dict[type[Row], str] = {ArtifactRow: "computed_at", SetRow: "created_at", RunRow: "recorded_at"}
+
+
+def merged(members: Iterable[Iterator[Row]], query: Query) -> Iterator[Row]:
+    """Rows that were asked for in every member, each once.
+
+    Those of one member stay in their order. Where they are ordered by sequence, which says nothing about another
+    member's rows, whichever of the members' next rows has the latest time comes next, or the earliest.
+    """
+    return islice(_each_once(_interleaved(members, query)), query.limit)
+
+
+def _interleaved(members: Iterable[Iterator[Row]], query: Query) -> Iterator[Row]:
+    heads: list[tuple[Row, Iterator[Row]]] = [(row, rows) for rows in members for row in islice(rows, 1)]
+    choose = max if query.order.descending else min
+    column = query.order.column
+    while heads:
+        # Of equal ones the nearest member's comes first.
+        ranks = [rank(row, _TIMES[type(row)] if column == "sequence" else column) for row, _ in heads]
+        index = ranks.index(choose(ranks))
+        row, rows = heads[index]
+        yield row
+        following = next(rows, None)
+        if following is None:
+            del heads[index]
+        else:
+            heads[index] = following, rows
+
+
+def _each_once(rows: Iterable[Row]) -> Iterator[Row]:
+    seen: set[str] = set()
+    for row in rows:
+        if row.id not in seen:
+            seen.add(row.id)
+            yield row
