@@ -35,7 +35,7 @@ from provenance.repos.chained_records import (
     save_in_members,
     saved_at,
 )
-from provenance.repos.chained_search import merged
+from provenance.repos.chained_search import search_members
 from provenance.repos.failures import Failure
 from provenance.repos.labellings import Arrange, History, merged, missing_in
 from provenance.repos.located import Located
@@ -47,7 +47,6 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     Draft,
-    Permissions,
     RecipeKey,
     RunRecord,
     SetId,
@@ -118,12 +117,9 @@ class ChainedRepo(BaseRepo):
             retry_seconds=retry_seconds,
         )
         self.repos = self._tiers.members
-        own = self._permissions
-        self._permissions = Permissions(
-            read=own.read,
-            write=own.write and bool(self._tiers.permitting("write")),
-            read_through_write=own.read_through_write,
-            delete=own.delete and bool(self._tiers.permitting("delete")),
+        own, permitting = self._permissions, self._tiers.permitting
+        self._permissions = replace(
+            own, write=own.write and bool(permitting("write")), delete=own.delete and bool(permitting("delete"))
         )
 
     def _require(self, operation: str) -> None:
@@ -182,8 +178,7 @@ class ChainedRepo(BaseRepo):
     def _known(self, ask: Callable[[BaseRepo], T | None]) -> Iterator[T]:
         """What those members answer that know an answer."""
         if self._permissions.read:
-            answers = self._tiers.answers("look up", ask, [])
-            yield from (answer for _, answer in answers if answer is not None)
+            yield from (answer for _, answer in self._tiers.answers("look up", ask, []) if answer is not None)
 
     # ---- for people: what is not found may be where nobody can look
 
@@ -412,16 +407,9 @@ class ChainedRepo(BaseRepo):
         key = set_id_of(set_id)
         self._tiers.everywhere("delete", "delete", lambda repo: repo.delete_set(key))
 
-    # ---- searching
-
     def search(self, query: Query) -> Iterator[Row]:
-        """Yield the rows of all members that may be read, merged, each once; see `BaseRepo.search`."""
-        members = self.repos if self._permissions.read else ()
-        return (row.in_repo(self) for row in merged([repo.search(query) for repo in members], query))
-
-    def count(self, query: Query) -> int:
-        """Count the rows of all members, each once."""
-        return sum(1 for _ in self.search(query))
+        """Yield the rows of the members in reach, merged, each once; see `BaseRepo.search`."""
+        return search_members(self, self._tiers, query) if self._permissions.read else iter(())
 
     def close(self) -> None:
         """Close every member."""

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.blobstores.tiers import Tiers
+from provenance.repos.base import BaseRepo
 from provenance.repos.queries import Query, Row, rank
 
 _TIMES: dict[type[Row], str] = {ArtifactRow: "computed_at", SetRow: "created_at", RunRow: "recorded_at"}
+
+
+def search_members(chain: BaseRepo, tiers: Tiers[BaseRepo], query: Query) -> Iterator[Row]:
+    """The rows of the members that answer, as those of their chain."""
+
+    def begin(repo: BaseRepo) -> Iterator[Row]:
+        # A member that cannot be reached is found out here.
+        rows = repo.search(query)
+        return itertools.chain(list(islice(rows, 1)), rows)
+
+    members = [rows for _, rows in tiers.answers("look up", begin, [])]
+    for row in merged(members, query):
+        yield row.in_repo(chain)
 
 
 def merged(members: Iterable[Iterator[Row]], query: Query) -> Iterator[Row]:

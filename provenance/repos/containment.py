@@ -6,8 +6,8 @@ A wanted value is contained in a stored one if
 - both are lists, and every wanted element *equals* an element of the stored list, in any order;
 - neither is an object or a list, and they are equal and of the same type: ``1``, ``1.0``, ``true`` and ``"1"`` differ.
 
-So ``{}`` is contained in every object and ``[]`` in every list. It is PostgreSQL's ``@>`` but for three things: types of
-numbers count, elements of lists are compared as a whole, and a list does not contain a bare scalar.
+So ``{}`` is contained in every object and ``[]`` in every list. It is PostgreSQL's ``@>`` but for three things: types
+of numbers count, elements of lists are compared as a whole, and a list does not contain a bare scalar.
 """
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ def find(  # noqa: PLR0913  each is something to find artifacts by
         It was recorded at `since` or later, and before `until`. A datetime needs a time zone; a date means its start
         in UTC; a text is either in ISO format.
     order_by : str, optional
-        ``sequence``, ``computed_at``, ``name``, ``compute_duration`` or ``size``; with ``-`` before it, the last, latest
-        or largest comes first. Unless given, what was stored last comes first.
+        ``sequence``, ``computed_at``, ``name``, ``compute_duration`` or ``size``; with ``-`` before it, the last or
+        largest comes first. Unless given, what was stored last comes first.
     limit : int, optional
         The most rows to find.
     repo : Repo or str, optional
@@ -112,7 +112,7 @@ def find(  # noqa: PLR0913  each is something to find artifacts by
     return Found(_repo(repo), query)
 
 
-def sets(
+def sets(  # noqa: PLR0913  each is something to find sets by
     *,
     label: str | None = None,
     labels: Labels | None = None,
@@ -160,7 +160,7 @@ def sets(
     return Found(_repo(repo), query)
 
 
-def runs(
+def runs(  # noqa: PLR0913  each is something to find runs by
     *,
     host: str | None = None,
     info: Mapping[str, JSON] | None = None,

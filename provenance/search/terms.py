@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.found_rows import ArtifactRow
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.labels import Labels, normalize_labels
-from provenance.errors import InvalidLabelsError, InvalidQueryError
+from provenance.errors import InvalidQueryError
 from provenance.hashing import fingerprint
 from provenance.repos.queries import FunctionName, Order, Period
 from provenance.types import JSON, Version
@@ -22,14 +23,14 @@ def text_of(term: str, given: object) -> str | None:
     """A text that is given as it is, or not given."""
     if given is None or isinstance(given, str):
         return None if given is None else str(given)
-    _refuse(term, given, "a text")
+    raise _refusal(term, given, "a text")
 
 
 def version_of(given: object) -> Version | None:
     """A version, of the type that the decorator takes."""
     if given is None or isinstance(given, str) or (isinstance(given, int) and not isinstance(given, bool)):
         return given
-    _refuse("version", given, "an int or a text")
+    raise _refusal("version", given, "an int or a text")
 
 
 def function_names(given: object) -> tuple[FunctionName, ...]:
@@ -44,7 +45,7 @@ def function_names(given: object) -> tuple[FunctionName, ...]:
     function: Any = getattr(given, "__func__", given)
     module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
     if not callable(function) or not isinstance(qualname, str):
-        _refuse("fn", given, "a function, or a text like 'package.module:function'")
+        raise _refusal("fn", given, "a function, or a text like 'package.module:function'")
     return (FunctionName(module, qualname),)
 
 
@@ -52,10 +53,10 @@ def _named(text: str) -> tuple[FunctionName, ...]:
     module, colon, qualname = text.partition(":")
     if colon:
         if not module or not qualname or ":" in qualname:
-            _refuse("fn", text, "a function, or a text like 'package.module:function'")
+            raise _refusal("fn", text, "a function, or a text like 'package.module:function'")
         return (FunctionName(module, qualname),)
     if not text:
-        _refuse("fn", text, "a function, or a text like 'package.module:function'")
+        raise _refusal("fn", text, "a function, or a text like 'package.module:function'")
     # Which of the dots comes before the function's own name is not told.
     dots = [index for index, letter in enumerate(text) if letter == "."]
     return (FunctionName(None, text), *(FunctionName(text[:dot], text[dot + 1 :]) for dot in dots))
@@ -67,25 +68,37 @@ def tags_of(given: object) -> list[str]:
     if tags is None:
         return []
     if not isinstance(tags, Collection) or isinstance(tags, Mapping) or not all(isinstance(tag, str) for tag in tags):
-        _refuse("tags", given, "a text, or a list of texts")
+        raise _refusal("tags", given, "a text, or a list of texts")
     return [str(tag) for tag in tags]
 
 
 def contained(term: str, given: object, tags: Iterable[str] = ()) -> dict[str, JSON]:
     """A JSON object that is to be contained, with these tags in it."""
-    if given is not None and not isinstance(given, Mapping):
-        _refuse(term, given, "a dict that is JSON")
-    try:
-        fields = dict(normalize_labels(cast("Labels | None", given)) or {})
-    except InvalidLabelsError as exc:
-        _refuse(term, given, f"a dict that is JSON ({str(exc).replace('labels', term)})")
+    fields = _json(term, {} if given is None else given)
+    if not isinstance(fields, dict):
+        raise _refusal(term, given, "a dict that is JSON")
     tags = list(tags)
     if tags:
         others = fields.get("tags", [])
         if not isinstance(others, list):
-            _refuse(term, given, "a list under 'tags' where tags are given too")
+            raise _refusal(term, given, "a list under 'tags' where tags are given too")
         fields["tags"] = [*others, *tags]
     return fields
+
+
+def _json(term: str, given: object) -> JSON:
+    """A value as it would be recorded; keys that JSON would turn into texts are refused."""
+    if isinstance(given, Mapping):
+        if not all(isinstance(key, str) for key in given):
+            raise _refusal(term, given, "JSON, where keys are texts")
+        return {str(key): _json(term, value) for key, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_json(term, value) for value in given]
+    try:
+        plain: JSON = json.loads(json.dumps(given, allow_nan=False))
+    except (TypeError, ValueError) as exc:
+        raise _refusal(term, given, f"JSON ({exc})") from exc
+    return plain
 
 
 def labels_of(label: object, labels: Labels | None) -> dict[str, JSON] | None:
@@ -95,7 +108,7 @@ def labels_of(label: object, labels: Labels | None) -> dict[str, JSON] | None:
     if name is None:
         return found
     if found is not None and found.get("name", name) != name:
-        _refuse("label", label, f"the name in labels, {found['name']!r:.80}")
+        raise _refusal("label", label, f"the name in labels, {found['name']!r:.80}")
     return {**(found or {}), "name": name}
 
 
@@ -104,7 +117,7 @@ def input_hashes(given: object) -> dict[str, str]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        _refuse("inputs", given, "a dict of arguments by their names, or by their positions among *args")
+        raise _refusal("inputs", given, "a dict of arguments by their names, or by their positions among *args")
     return {_path(given, name): _digest(name, value) for name, value in given.items()}
 
 
@@ -113,7 +126,7 @@ def _path(inputs: object, name: object) -> str:
         return f"kargs[{str(name)!r}]"
     if isinstance(name, int) and not isinstance(name, bool) and name >= 0:
         return f"varargs[{name}]"
-    _refuse("inputs", inputs, "a dict of arguments by their names, or by their positions among *args")
+    raise _refusal("inputs", inputs, "a dict of arguments by their names, or by their positions among *args")
 
 
 def _digest(name: object, value: object) -> str:
@@ -139,16 +152,16 @@ def _time(term: str, given: object) -> datetime | None:
         except ValueError:
             try:
                 time = datetime.fromisoformat(given)
-            except ValueError:
-                _refuse(term, given, expected)
+            except ValueError as exc:
+                raise _refusal(term, given, expected) from exc
     if isinstance(time, date) and not isinstance(time, datetime):
         time = datetime(time.year, time.month, time.day, tzinfo=UTC)
     if not isinstance(time, datetime) or time.tzinfo is None or time.utcoffset() is None:
-        _refuse(term, given, expected)
+        raise _refusal(term, given, expected)
     try:
         return time.astimezone(UTC)
-    except OverflowError:
-        _refuse(term, given, "a time between the years 1 and 9999 in UTC")
+    except OverflowError as exc:
+        raise _refusal(term, given, "a time between the years 1 and 9999 in UTC") from exc
 
 
 def order_of(given: object, default: str, columns: tuple[str, ...]) -> Order:
@@ -156,7 +169,7 @@ def order_of(given: object, default: str, columns: tuple[str, ...]) -> Order:
     text = f"-{default}" if given is None else given
     column = text.removeprefix("-") if isinstance(text, str) else None
     if not isinstance(text, str) or column not in columns:
-        _refuse("order_by", given, f"one of {', '.join(columns)}, perhaps with - before it")
+        raise _refusal("order_by", given, f"one of {', '.join(columns)}, perhaps with - before it")
     return Order(column, descending=text.startswith("-"))
 
 
@@ -164,9 +177,8 @@ def limit_of(given: object) -> int | None:
     """The most rows there may be."""
     if given is None or (isinstance(given, int) and not isinstance(given, bool) and given >= 0):
         return given
-    _refuse("limit", given, "a number that is not negative")
+    raise _refusal("limit", given, "a number that is not negative")
 
 
-def _refuse(term: str, given: object, expected: str) -> NoReturn:
-    msg = f"{term}={given!r:.80} cannot be searched for; expected {expected}"
-    raise InvalidQueryError(msg)
+def _refusal(term: str, given: object, expected: str) -> InvalidQueryError:
+    return InvalidQueryError(f"{term}={given!r:.80} cannot be searched for; expected {expected}")

@@ -13,8 +13,18 @@ from provenance.testing.repo_batches import BatchContract
 from provenance.testing.repo_changes import ChangeContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
+from provenance.testing.repo_searches import SearchContract
+from provenance.testing.repo_set_searches import SetSearchContract
 from provenance.testing.repo_sets import SetContract
 
 
-class RepoContract(RecordContract, LookupContract, ChangeContract, BatchContract, SetContract):
+class RepoContract(
+    RecordContract,
+    LookupContract,
+    ChangeContract,
+    BatchContract,
+    SetContract,
+    SearchContract,
+    SetSearchContract,
+):
     """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""

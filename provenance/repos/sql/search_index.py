@@ -22,7 +22,7 @@ from provenance.types import ArtifactRecord
 
 BATCH = 2000
 """Rows that are indexed in one transaction."""
-_ITEM_LENGTH = sa.literal_column("20")
+_ITEM_LENGTH: sa.ColumnElement[int] = sa.literal_column("20")
 _MARK = meta.c.key == sa.literal_column("'indexed'")
 
 

@@ -54,12 +54,15 @@ class SearchRows:
 
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""
+        rows: Iterator[Row]
         if isinstance(query, ArtifactQuery):
-            return islice(self._search_artifacts(query), query.limit)
-        if isinstance(query, SetQuery):
-            return self._rows(set_selection(query, self._dialect), query.order, query.limit, _set_row)
-        rows = self._rows(run_selection(query, self._dialect), query.order, None, _run_row)
-        return islice(filter(partial(_has_info, query=query), rows), query.limit)
+            rows = self._search_artifacts(query)
+        elif isinstance(query, SetQuery):
+            rows = self._rows(set_selection(query, self._dialect), query.order, query.limit, _set_row)
+        else:
+            rows = self._rows(run_selection(query, self._dialect), query.order, None, _run_row)
+            rows = filter(partial(_has_info, query=query), rows)
+        return islice(rows, query.limit)
 
     def count(self, query: Query) -> int:
         """How many rows a query asks for, up to its limit."""
@@ -100,11 +103,9 @@ class SearchRows:
             sa.exists().where(made_by(function, artifacts.c.fn_name, number=number))
             for number, function in enumerate(query.functions)
         ]
-        flags = self._first(sa.select(*probes))
-        return (
-            tuple(function for function, is_known in zip(query.functions, flags, strict=True) if is_known)
-            or (query.functions[:1])
-        )
+        flags = self._first(cast("sa.Select[Any]", sa.select(*probes)))
+        known = tuple(function for function, is_known in zip(query.functions, flags, strict=True) if is_known)
+        return known or query.functions[:1]
 
     def _lead(self, query: ArtifactQuery, items: list[str]) -> Lead:
         """The condition with the fewest rows; if all have many, one whose rows come in the order that is asked for."""
@@ -139,9 +140,9 @@ class SearchRows:
 
     def _few(self, lead: Lead, query: ArtifactQuery, number: int) -> sa.ScalarSelect[Any]:
         """How many rows a condition has, up to `FEW`."""
-        one = sa.select(sa.literal_column("1").label("one")).select_from(artifacts)
+        one: sa.Select[Any] = sa.select(artifacts.c.sequence)
         if lead.column == "item":
-            one = sa.select(sa.literal_column("1").label("one")).select_from(artifact_items)
+            one = sa.select(artifact_items.c.artifact_sequence)
             one = one.where(artifact_items.c.item == value(f"item_{number}", lead.item))
         elif lead.column == "labels":
             one = members_of(labelled_sets(query.labels or {}, self._dialect))
@@ -152,9 +153,8 @@ class SearchRows:
         else:
             asked = query.name if lead.column == "name" else query.run
             one = one.where(artifacts.c[lead.column] == value(lead.column, storable_text(asked or "")))
-        return (
-            sa.select(sa.func.count()).select_from(one.limit(sa.literal_column(str(FEW))).subquery()).scalar_subquery()
-        )
+        few = one.limit(sa.literal_column(str(FEW))).subquery()
+        return sa.select(sa.func.count()).select_from(few).scalar_subquery()
 
     # ---- statements
 

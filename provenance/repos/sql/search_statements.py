@@ -1,7 +1,7 @@
 """Queries as statements: one for each combination of what is asked for.
 
-A statement has one lead, the condition whose rows are few or come in the order that is asked for; the others are checked
-row by row. PostgreSQL's planner finds it by itself; SQLite's is told by keeping it from the indexes of the others.
+A statement has one lead, the condition whose rows are few or come in the order that is asked for; the others are
+checked row by row. PostgreSQL's planner finds it by itself; SQLite's is kept from the indexes of the others.
 """
 
 from __future__ import annotations
@@ -176,10 +176,10 @@ class ArtifactSelections:
             .select_from(one)
             .where(one.c.artifact_sequence == sequence, one.c.item.in_(batch))
             .correlate(artifacts, artifact_items)
+            .params(others=self._dialect.batch_parameter(items))
             .scalar_subquery()
         )
-        given = value("number", len(items), sa.Integer())
-        return (number == given).params(others=self._dialect.batch_parameter(items))
+        return number == value("number", len(items), sa.Integer())
 
     def _uses(self, artifact_id: str) -> Condition:
         edge = artifact_inputs.c
