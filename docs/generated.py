@@ -28,7 +28,8 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "load_set_by_name",
         "ArtifactSet",
     ),
-    "Lineage": ("dependencies", "promote", "sync", "Progress", "Synced", "Transfer", "visualize_lineage"),
+    "Search": ("find", "sets", "runs", "Found", "ArtifactRow", "SetRow", "RunRow"),
+    "Lineage": ("dependencies", "progeny", "promote", "sync", "Progress", "Synced", "Transfer", "visualize_lineage"),
     "Configure": (
         "from_config",
         "load_config",

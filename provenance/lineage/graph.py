@@ -28,7 +28,7 @@ class LineageGraph:
 
 
 def dependencies(artifact_or_id: ArtifactLike | ArtifactSet) -> list[Artifact]:
-    """Return every artifact behind this one, itself last.
+    """Return every artifact behind this one, itself last; `progeny` gives what was made with it.
 
     Followed are inputs, artifacts inside values, and calls made by the functions.
 

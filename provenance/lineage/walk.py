@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from provenance import state
 from provenance.artifacts.artifact import Artifact, find_artifact
+from provenance.artifacts.found_rows import ArtifactRow
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, artifact_ids_of, is_proxy
 from provenance.artifacts.proxy import ArtifactProxy
 from provenance.artifacts.sets import ArtifactSet
@@ -46,7 +47,7 @@ def repos_near(start: ArtifactLike | ArtifactSet) -> tuple[Repo, ...]:
 
 def _own_repo(given: object) -> Repo | None:
     artifact = cast("ArtifactProxy", given).artifact if is_proxy(given) else given
-    return artifact.repo if isinstance(artifact, Artifact) else None
+    return artifact.repo if isinstance(artifact, Artifact | ArtifactRow) else None
 
 
 def walk(roots: Iterable[ArtifactId], repos: Sequence[Repo], unknown: set[ArtifactId]) -> Iterator[Artifact]:

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+import provenance as p
 from provenance.repos.base import BaseRepo
 from provenance.repos.single import SingleRepo
+from provenance.testing.drafts import an_id
 from provenance.types import (
     ArtifactId,
     ArtifactRecord,
@@ -52,3 +54,9 @@ class RepoCase:
         """Delete the bytes of a value behind the back of a repo with one store."""
         assert record.value_blob is not None
         repo.store.delete(record.value_blob.key)
+
+    @staticmethod
+    def seeds(found: p.Found[p.ArtifactRow], most: int = 100) -> list[int]:
+        """The seeds that the artifacts were made of, in the order of the rows."""
+        by_id = {an_id(seed): seed for seed in range(most)}
+        return [by_id[row.id] for row in found]

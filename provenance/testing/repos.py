@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from provenance.testing.repo_batches import BatchContract
 from provenance.testing.repo_changes import ChangeContract
+from provenance.testing.repo_found import FoundContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
 from provenance.testing.repo_searches import SearchContract
@@ -25,6 +26,7 @@ class RepoContract(
     BatchContract,
     SetContract,
     SearchContract,
+    FoundContract,
     SetSearchContract,
 ):
     """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""
