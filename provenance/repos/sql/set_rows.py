@@ -111,7 +111,7 @@ class SetRows:
         rows = [(sets[one.set_id], as_json(dump_json(one.labels)), as_time(one.saved_at)) for one in known]
         inserted = transaction.execute_each(self._sql.insert_labels, rows)
         pairs = [(one, row) for one, row in zip(known, inserted, strict=True) if row is not None]
-        items = [(item, row[0]) for one, row in pairs for item in _digests(one.labels)]
+        items = [(item, row[0]) for one, row in pairs for item in label_digests(one.labels)]
         transaction.executemany(self._sql.insert_label_item, items)
 
     def remove(self, transaction: Transaction, set_id: SetId) -> None:
