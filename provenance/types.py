@@ -118,6 +118,9 @@ class BlobStore(Protocol):
     def batch_contains(self, keys: Iterable[object]) -> set[BlobKey]:
         """Those of `keys` that are in the store."""
 
+    def batch_stored(self, keys: Iterable[object]) -> set[BlobKey]:
+        """Those of `keys` that are in the store itself, whatever a local cache has."""
+
     def batch_get(self, keys: Iterable[BlobKey]) -> list[bytes]:
         """The bytes of `keys`, in their order; all of them are in memory at once."""
 

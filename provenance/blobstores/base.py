@@ -186,6 +186,13 @@ class StoreBase(ABC):
         candidates = list(dict.fromkeys(check_key(key) for key in keys if is_key(key)))
         return {key for key, is_there in zip(candidates, self._each(self._has, candidates), strict=True) if is_there}
 
+    def batch_stored(self, keys: Iterable[object]) -> set[BlobKey]:
+        """Return those of `keys` that are in the store itself, whatever a local cache in front of it has.
+
+        Raises what `batch_contains` raises.
+        """
+        return self.batch_contains(keys)
+
     def batch_get(self, keys: Iterable[BlobKey]) -> list[bytes]:
         """Return the verified bytes of `keys`, in the order of the keys.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,7 +14,7 @@ from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
-from provenance.blobstores.keys import digest_of, is_key
+from provenance.blobstores.keys import check_key, digest_of, is_key
 from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES, LocalCache, most_bytes
 from provenance.blobstores.partial import partial_file
 from provenance.blobstores.remotes.base import Remote, TakenError, Upload
@@ -117,6 +117,14 @@ class FsspecStore(StoreBase):
     def _has(self, key: BlobKey) -> bool:
         is_near = self._cache is not None and key in self._cache and not self._always_check_remote
         return is_near or self._size_of(key) is not None
+
+    def batch_stored(self, keys: Iterable[object]) -> set[BlobKey]:
+        """Return those of `keys` that the remote side has; see `StoreBase.batch_stored`."""
+        if not self._permissions.read:
+            return set()
+        candidates = list(dict.fromkeys(check_key(key) for key in keys if is_key(key)))
+        sizes = self._each(self._size_of, candidates)
+        return {key for key, size in zip(candidates, sizes, strict=True) if size is not None}
 
     def _size_of(self, key: BlobKey) -> int | None:
         with self._reaching(f"look for {key}") as remote:

@@ -8,8 +8,8 @@ from provenance.types import ArtifactId, ArtifactRecord, BlobKey, BlobStore
 
 
 def keys_there(store: BlobStore, keys: Collection[BlobKey]) -> set[BlobKey]:
-    """Those of the keys that are in the store; none of a store that may not be read."""
-    return store.batch_contains(keys) if store.permissions.read else set()
+    """Those of the keys that are in the store itself; none of a store that may not be read."""
+    return store.batch_stored(keys) if store.permissions.read else set()
 
 
 def lost_values(store: BlobStore, records: Iterable[ArtifactRecord]) -> set[ArtifactId]:

@@ -82,6 +82,20 @@ class BatchContract(RepoCase):
         repo.batch_put(given)
         assert repo.batch_get_values(given) == [one.value for one in given]
 
+    def test_copies_can_replace_lost_bytes_by_others(self, repo: BaseRepo) -> None:
+        elsewhere = MemoryRepo()
+        self.lose_value(repo, repo.save(a_draft(1, LARGE + "other", recipe=a_recipe(1))))
+        elsewhere.save(a_draft(1, LARGE))
+        [stored] = repo.batch_put([elsewhere[an_id(1)]])
+        assert repo.get_value(an_id(1)) == LARGE
+        assert stored.value_id == elsewhere[an_id(1)].value_id
+
+    def test_blobs_of_copies_go_with_them(self, repo: BaseRepo) -> None:
+        stored = repo.batch_put(_mixed(MemoryRepo(), 10))
+        assert all(list(store.ids()) for store in self.stores(repo))
+        repo.batch_delete(stored)
+        assert [list(store.ids()) for store in self.stores(repo)] == [[] for _ in self.stores(repo)]
+
     def test_what_is_lost_is_named_and_the_rest_is_copied(self, repo: BaseRepo) -> None:
         elsewhere = MemoryRepo()
         for seed, edges in ((1, ()), (2, (edge_to(1),)), (3, (edge_to(2),)), (4, (edge_to("unknown"),)), (5, ())):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import provenance as p
-from provenance.blobstores import DiskStore, MemoryStore
+from provenance.blobstores import DiskStore, FsspecStore, MemoryStore
 from provenance.repos import base
 from provenance.repos.chained import ChainedRepo
 from provenance.repos.memory import MemoryRepo
@@ -88,6 +88,19 @@ def test_bytes_that_are_lost_in_the_target_are_sent_again(team, here):
     assert p.promote(an_id(1), team, dry_run=True).artifacts == 1
     p.promote(an_id(1), team)
     assert team.get_value(an_id(1)) == LARGE
+
+
+def test_a_local_cache_does_not_count_as_the_store(tmp_path, here):
+    """Somebody else may have deleted from the store what is in one's own cache."""
+    url = (tmp_path / "far").as_uri()
+    far = MemoryRepo(FsspecStore(url, cachedir=tmp_path / "cache"), name="far")
+    key = here.save(a_draft(1, LARGE)).value_blob.key
+    p.promote(an_id(1), far)
+    FsspecStore(url).delete(key)
+    assert key in far.store
+    assert p.promote(an_id(1), far, dry_run=True).blobs == 1
+    p.promote(an_id(1), far)
+    assert key in FsspecStore(url)
 
 
 def test_all_recipe_keys_are_copied_but_no_forgotten_one(team, here):
