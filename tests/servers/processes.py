@@ -14,12 +14,14 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 _SECONDS_TO_START = 30.0
+_LONGEST_PLACE = 60
 
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
     """A folder with a short path: those of Unix sockets have to be shorter than pytest's folders may be."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir="/tmp"))
+    place = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=place if len(place) < _LONGEST_PLACE else "/tmp"))
     try:
         yield folder
     finally:

@@ -53,8 +53,13 @@ def s3_server() -> Iterator[S3]:
         server = S3(f"http://{HOST}:{ports[0]}")
         (folder / "s3.json").write_text(json.dumps(_identities()))
         environment = {"HOME": str(folder), "TMPDIR": str(folder)}
-        with running(_command(folder, ports), folder, lambda: _has_bucket(server), env=environment):
-            yield server
+        try:
+            with running(_command(folder, ports), folder, lambda: _has_bucket(server), env=environment):
+                yield server
+        finally:
+            for port in ports:  # it has sockets whose place cannot be chosen
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink(missing_ok=True)
 
 
 def _identities() -> dict:
@@ -72,7 +77,7 @@ def _identities() -> dict:
 
 def _command(folder: Path, ports: list[int]) -> list[object]:
     s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, admin, admin_grpc = ports
-    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or "weed"
+    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed") or "weed"
     return [
         program,
         "mini",
