@@ -90,6 +90,17 @@ def test_bytes_that_are_lost_in_the_target_are_sent_again(team, here):
     assert team.get_value(an_id(1)) == LARGE
 
 
+def test_lost_bytes_come_from_the_repo_that_has_them(team, here):
+    """Also where the target, which has the row, would be asked first."""
+    key = here.save(a_draft(1, LARGE)).value_blob.key
+    p.promote(an_id(1), team)
+    team.store.delete(key)
+    p.state.change(repos={"here": here})
+    with p.using_repo(team):
+        p.promote(an_id(1), team)
+    assert team.get_value(an_id(1)) == LARGE
+
+
 def test_a_local_cache_does_not_count_as_the_store(tmp_path, here):
     """Somebody else may have deleted from the store what is in one's own cache."""
     url = (tmp_path / "far").as_uri()
@@ -238,3 +249,12 @@ def test_a_chain_is_promoted_to_and_from(here, tmp_path):
     target = MemoryRepo(name="target")
     p.promote(ids[-1], target, from_repo=chain)
     assert len(target[ids[0]].value) == 10_000
+
+
+def test_what_a_search_found_is_promoted(team):
+    wanted = [inner(source(n)) for n in (1, 2)]
+    outer(source(3), source(4))
+    promoted = p.promote(p.find(name="inner", order_by="computed_at"), team)
+    assert {one.id for one in promoted} >= {one.artifact.id for one in wanted}
+    assert {one.name for one in promoted} == {"inner"}
+    assert p.promote(p.find(name="inner"), team, dry_run=True) == p.Transfer(already_there=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain as chained
 
@@ -119,6 +120,15 @@ def test_the_latest_set_is_the_one_saved_last_anywhere(a, b):
     assert b.get_set_by_labels("a") == again
     assert a.label_history() == b.label_history()
     assert len(a.label_history()) == 3
+
+
+def test_of_sets_saved_at_the_same_time_the_latest_is_the_same(a, b):
+    for repo, seed in ((a, 1), (b, 2)):
+        made = p.ArtifactSet(stored(repo, seed), "a")
+        repo.save_set(replace(made.to_record(), saved_at=START))
+    p.sync(a, b)
+    assert a.label_history() == b.label_history()
+    assert a.get_set_by_labels("a") == b.get_set_by_labels("a")
 
 
 def test_other_labels_keep_their_place(a, b):
