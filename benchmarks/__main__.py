@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import copying, hashes, hits
+from benchmarks import copying, databases, hashes, hits
 from benchmarks.measure import Row, measure
 
-_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying}
+_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying, "databases": databases}
 _PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3")
 
 

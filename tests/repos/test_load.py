@@ -1,0 +1,108 @@
+"""Eight processes put 2,000 times each, at once (fewer times to S3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import provenance as p
+from provenance.testing.drafts import an_id
+from tests.repos.load import seeds, value_of
+from tests.repos.test_postgres import count
+
+ROOT = Path(__file__).parents[2]
+PROCESSES = 8
+PUTS = 2000
+PUTS_TO_S3 = int(os.environ.get("PROVENANCE_TESTS_PUTS_TO_S3", "250"))
+"""How many of them when bytes go to S3: two thousand take minutes, mostly of the client of S3."""
+
+
+def put_at_once(configuration, puts, tmp_path):
+    """Run the processes; what each was told to be stored."""
+    script = ROOT / "tests" / "repos" / "load.py"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # What is measured is whether everything is stored, not which lines run.
+    environment = {key: value for key, value in environment.items() if not key.startswith(("COV_", "COVERAGE"))}
+    reports = [tmp_path / f"report{number}" for number in range(PROCESSES)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, script, json.dumps(configuration), str(number), str(puts), report],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for number, report in enumerate(reports)
+    ]
+    for process in running:
+        process.stdin.write(b"go\n")
+        process.stdin.flush()
+    for process in running:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors.decode()
+        assert errors == b""
+    return [json.loads(report.read_text()) for report in reports]
+
+
+def check(configuration, puts, acknowledged):
+    """Every acknowledged put is readable and verifies, and there is one row for each id."""
+    repo = p.from_config(configuration)["default_repo"]
+    expected = {an_id(seed): seed for number in range(PROCESSES) for seed in seeds(number, puts)}
+    told = {}
+    for each in acknowledged:
+        for artifact_id, stored in each.items():
+            assert told.setdefault(artifact_id, stored) == stored  # everybody was told of the same row
+    assert set(told) == set(expected)
+    assert count(repo, "artifacts") == len(expected)
+    records = repo.find_records(list(expected))
+    assert len(records) == len(expected)
+    blobs = {record.value_blob.key: value_of(expected[record.id]) for record in records.values()}
+    assert set(repo.blobs_there(list(blobs))) == set(blobs)
+    for record in list(records.values())[::20]:
+        assert repo.load_value(record) == value_of(expected[record.id])
+
+
+@pytest.mark.timeout(600)
+def test_sqlite_and_disk(tmp_path):
+    configuration = {
+        "blobstores": {"files": {"type": "disk", "cachedir": str(tmp_path / "files")}},
+        "artifact_repos": {"repo": {"type": "sqlite", "db": str(tmp_path / "repo.db"), "store": "files"}},
+    }
+    check(configuration, PUTS, put_at_once(configuration, PUTS, tmp_path))
+
+
+@pytest.mark.timeout(600)
+def test_postgres_and_disk(postgres, tmp_path):
+    configuration = {
+        "blobstores": {"files": {"type": "disk", "cachedir": str(tmp_path / "files")}},
+        "artifact_repos": {
+            "repo": {"type": "postgres", "db": postgres.url("load"), "schema": "disk", "store": "files"},
+        },
+    }
+    check(configuration, PUTS, put_at_once(configuration, PUTS, tmp_path))
+
+
+@pytest.mark.timeout(600)
+def test_postgres_and_s3(postgres, s3, tmp_path):
+    files = {
+        "type": "s3",
+        "basepath": f"{s3.bucket}/load-{os.getpid()}",
+        "storage_options": s3.storage_options,
+        "cachedir": str(tmp_path / "cache"),
+    }
+    configuration = {
+        "blobstores": {"files": files},
+        "artifact_repos": {
+            "repo": {"type": "postgres", "db": postgres.url("load"), "schema": "s3", "store": "files"},
+        },
+    }
+    acknowledged = put_at_once(configuration, PUTS_TO_S3, tmp_path)
+    check(
+        {**configuration, "blobstores": {"files": {**files, "cachedir": str(tmp_path / "fresh")}}},
+        PUTS_TO_S3,
+        acknowledged,
+    )
