@@ -138,6 +138,9 @@ class SearchContract(RepoCase):
         assert self.seeds(p.find(tags="b", custom_fields={"n": 1, "tags": ["a"]}, repo=repo)) == [1]
         assert self.seeds(p.find(tags=[], repo=repo)) == [3, 2, 1]
         assert self.seeds(p.find(tags="ab", repo=repo)) == []
+        for seed, tags in enumerate((["x", "y", "z"], ["x", "y"], ["y", "z"], ["x", "z"]), start=10):
+            repo.save(a_draft(seed, custom_fields={"tags": tags}))
+        assert self.seeds(p.find(tags=["x", "y", "z"], repo=repo)) == [10]
 
     def test_by_inputs(self, repo: BaseRepo) -> None:
         repo.save(a_draft(1, input_hashes={"kargs['x']": hash_value(3), "kargs['y']": hash_value("a")}))
