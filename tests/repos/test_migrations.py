@@ -107,6 +107,7 @@ def test_upgrades_at_once_come_one_after_the_other(tmp_path):
 
 def test_an_upgrade_that_cannot_be_made_is_an_error(path, monkeypatch):
     monkeypatch.setattr("provenance.repos.sql.sqlite_database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("provenance.repos.sql.sqlite_database._UPGRADE_SECONDS", 0.05)
     change(path, "UPDATE meta SET value = 0 WHERE key = 'schema_version'")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
