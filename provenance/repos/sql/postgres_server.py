@@ -28,6 +28,8 @@ _DEFAULTS = {
 _PREPARE_AFTER = 2
 """How often a statement is run on a connection before the server keeps its plan."""
 
+_EMPTY_OBJECT = b"\1{}"
+
 Connection = psycopg.Connection[Any]
 
 
@@ -38,7 +40,7 @@ class _JsonbLoader(Loader):
 
     def load(self, data: Buffer) -> JSON:
         """Read what comes behind the byte with the version of the format."""
-        return json_value(bytes(data[1:]).decode())
+        return {} if data == _EMPTY_OBJECT else json_value(str(data[1:], "utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
