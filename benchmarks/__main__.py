@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import copying, databases, hashes, hits
+from benchmarks import copying, dask_graphs, databases, hashes, hits
 from benchmarks.measure import Row, measure
 
-_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying, "databases": databases}
-_PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3")
+_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying, "databases": databases, "dask": dask_graphs}
+_PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3", "dask", "distributed")
 
 
 def main() -> None:

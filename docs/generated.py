@@ -29,7 +29,17 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "ArtifactSet",
     ),
     "Search": ("find", "sets", "runs", "Found", "ArtifactRow", "SetRow", "RunRow"),
-    "Lineage": ("dependencies", "progeny", "promote", "sync", "Progress", "Synced", "Transfer", "visualize_lineage"),
+    "Lineage": (
+        "dependencies",
+        "progeny",
+        "promote",
+        "sync",
+        "Progress",
+        "Synced",
+        "Transfer",
+        "visualize_lineage",
+        "Picture",
+    ),
     "Configure": (
         "from_config",
         "load_config",

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
         set_use_cache,
         using_repo,
     )
-    from provenance.vis import visualize_lineage
+    from provenance.vis import Picture, visualize_lineage
 
 __version__ = "0.1.0"
 
@@ -121,7 +121,7 @@ _HOMES = {
         "get_check_mutations get_default_repo get_read_only get_repo_by_name get_use_cache set_check_mutations "
         "set_default_repo set_read_only set_run_info_fn set_use_cache using_repo"
     ),
-    "vis": "visualize_lineage",
+    "vis": "Picture visualize_lineage",
 }
 _ORIGINS = {name: (home, name) for home, names in _HOMES.items() for name in names.split()}
 _ORIGINS["hash"] = ("hashing", "hash_value")
@@ -150,6 +150,7 @@ __all__ = [
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
+    "Picture",
     "Progress",
     "ProvenanceError",
     "RepoOutageWarning",

@@ -14,6 +14,7 @@ from dask.delayed import Delayed as _Delayed
 from dask.delayed import single_key
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.sizeof import sizeof as dask_sizeof
+from dask.system import CPU_COUNT
 from dask.threaded import get as threaded_get
 from dask.utils import ensure_dict
 
@@ -36,11 +37,14 @@ __all__ = [
     "single_key",
     "sizeof",
     "threaded_get",
+    "threads_in_force",
     "to_tasks",
 ]
 
 Scheduler: TypeAlias = Callable[..., Any]
 T = TypeVar("T")
+
+_ONE_AT_A_TIME = ("sync", "synchronous", "single-threaded")
 
 # Dask says of these neither what they take nor what they give.
 Delayed: Callable[..., Any] = _Delayed
@@ -142,3 +146,14 @@ def current_client() -> Any | None:
         return distributed.Client.current(allow_global=True)
     except ValueError:
         return None
+
+
+def threads_in_force() -> int:
+    """How many tasks would run at once here: on the workers of the client in force, else in this machine's threads."""
+    client = current_client()
+    if client is not None and client.status == "running" and not client.asynchronous:
+        return max(1, sum(client.nthreads().values()))
+    scheduler = dask.config.get("scheduler", None)
+    if isinstance(scheduler, str) and scheduler.lower() in _ONE_AT_A_TIME:
+        return 1
+    return int(dask.config.get("num_workers", None) or CPU_COUNT)

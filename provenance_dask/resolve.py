@@ -138,6 +138,20 @@ def resolve(roots: Iterable[Step]) -> Resolution:
     return _noted(Resolution(wanted, hits, to_run, blocked))
 
 
+def known_of(resolution: Resolution, order: Iterable[Step]) -> dict[Step, Artifact]:
+    """The stored results among `order`, also those that only other stored results need; one more query for these."""
+    known = {step: artifact for step in order if (artifact := resolution.hits.get(step)) is not None}
+    running = set(resolution.to_run)
+    rest = [step for step in order if step not in known and step not in running and step not in resolution.blocked]
+    known.update(_Lookup().by_recipe(rest))
+    return known
+
+
+def repo_of(step: Step) -> Repo:
+    """The repo that a step's result is looked up and stored in."""
+    return _Lookup().repo(step)
+
+
 def identify(roots: Iterable[Step]) -> dict[Step, Artifact]:
     """The stored results of the roots and of every step above them, as far as they can be told.
 

@@ -19,6 +19,7 @@ Status: TypeAlias = Literal["unknown", "hit", "miss", "undecided", "computed"]
 Results: TypeAlias = Mapping["Step", Artifact]
 
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+_IS_NODE = "__provenance_node__"
 _serial = itertools.count()
 
 
@@ -107,6 +108,11 @@ class Step:
         """Another step for the same result."""
         raise NotImplementedError
 
+    @property
+    def call(self) -> CallStep:
+        """The call that gives the result, or the composite that has it."""
+        raise NotImplementedError
+
 
 class CallStep(Step):
     """A call of a decorated function.
@@ -140,9 +146,18 @@ class CallStep(Step):
         """Artifact id of the result, when the results of what it awaits are known."""
         if self.digests is not None:
             return engine.artifact_id(self.spec, self.digests)
-        proxies = {step.token: engine.lazy_proxy(results[step]) for step in self.awaits}
-        kargs, varargs = self._filled(lambda node: proxies.get(node.step.token, node))
+        kargs, varargs = self.with_known(results)
         return engine.artifact_id(self.spec, engine.resolve_inputs(self.spec, kargs, varargs, None).digests)
+
+    @property
+    def call(self) -> CallStep:
+        """The call that gives the result."""
+        return self
+
+    def with_known(self, results: Results) -> tuple[Kargs, tuple[object, ...]]:
+        """The arguments with proxies in place of the nodes whose results are known."""
+        proxies = {step.token: engine.lazy_proxy(results[step]) for step in self.awaits if step in results}
+        return self._filled(lambda node: proxies.get(node.step.token, node))
 
     def task(self, key: str, sources: Sequence[object], recipe: RecipeKey | None, where: Surroundings) -> object:
         """The Dask task; see `Step.task`."""
@@ -192,6 +207,11 @@ class MemberStep(Step):
         """Artifact name of the member."""
         return f"{self.spec.name}_{self.member}"
 
+    @property
+    def call(self) -> CallStep:
+        """The call that returns the composite."""
+        return self.inputs[0].call
+
     def content_id(self, results: Results) -> ArtifactId:
         """Artifact id of the result, when the results of what it awaits are known."""
         return engine.member_id(results[self.inputs[0]].id, self.member)
@@ -210,7 +230,7 @@ class MemberStep(Step):
 
 def is_node(obj: object) -> bool:
     """Whether an object is a lazy artifact; nothing of it is touched."""
-    return hasattr(type(obj), "__provenance_node__")
+    return hasattr(type(obj), _IS_NODE)
 
 
 def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> CallStep:
@@ -222,8 +242,8 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
         An argument has no deterministic encoding, or a node stands where its value could not be put.
     """
     kargs, varargs = spec.bind(args, kwargs)
-    hooks = spec.options.input_process_fn is not None or spec.options.input_hash_fn is not None
-    if hooks and any(True for _ in _nodes_in(kargs, varargs)):
+    plain = spec.has_plain_inputs
+    if not plain and _has_hooks(spec) and any(True for _ in _nodes_in(kargs, varargs)):
         # What the hooks make of an input is known when the input is.
         return _unkeyed(spec, kargs, varargs)
     inputs = engine.resolve_inputs(spec, kargs, varargs, None)
@@ -235,8 +255,8 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
             awaited.setdefault(carrier.step, path)  # type: ignore[attr-defined]
     holes: tuple[str | int, ...] = ()
     met = awaited
-    if awaited or spec.unhashed:
-        holes = tuple(_direct_holes(kargs, varargs))
+    if places or spec.unhashed:
+        holes = _direct_holes(kargs, varargs)
         if len(holes) != places or spec.unhashed:
             holes, met = _located(spec, kargs, varargs, awaited)
     recipe = engine.recipe_from_digests(spec, inputs.digests)
@@ -249,9 +269,20 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
         awaits=awaited,
         holes=holes,
         token=recipe if reuses else os.urandom(32).hex(),
-        recipe=recipe if reuses and all(step.recipe is not None for step in awaited) else None,
+        recipe=recipe if reuses and _all_have_recipes(awaited) else None,
         digests=None if awaited else inputs.digests,
     )
+
+
+def _has_hooks(spec: FunctionSpec) -> bool:
+    return spec.options.input_process_fn is not None or spec.options.input_hash_fn is not None
+
+
+def _all_have_recipes(steps: Iterable[Step]) -> bool:
+    for step in steps:  # noqa: SIM110  all() takes twice the time for the few there are
+        if step.recipe is None:
+            return False
+    return True
 
 
 def reuses_results(spec: FunctionSpec, *, use_cache: bool) -> bool:
@@ -274,10 +305,12 @@ def _unkeyed(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> C
     )
 
 
-def _direct_holes(kargs: Kargs, varargs: tuple[object, ...]) -> Iterable[str | int]:
+def _direct_holes(kargs: Kargs, varargs: tuple[object, ...]) -> tuple[str | int, ...]:
     """The arguments that are nodes themselves."""
-    yield from (name for name, value in kargs.items() if is_node(value))
-    yield from (index for index, value in enumerate(varargs) if is_node(value))
+    holes: list[str | int] = [name for name, value in kargs.items() if hasattr(type(value), _IS_NODE)]
+    if varargs:
+        holes.extend(index for index, value in enumerate(varargs) if hasattr(type(value), _IS_NODE))
+    return tuple(holes)
 
 
 def _located(

@@ -10,9 +10,11 @@ from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy,
 from provenance.engine.decorators import provenance_wrapper
 from provenance.engine.execute import run_bound
 from provenance.engine.frames import current_frame
+from provenance.engine.history import stored_calls
 from provenance.engine.inputs import Digests, Inputs, resolve_inputs
 from provenance.engine.key import artifact_id, member_id, member_recipe, recipe_from_digests, recipe_of_call
 from provenance.engine.options import Options
+from provenance.engine.preview import preview_inputs
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
 from provenance.hashing import digest_of, fingerprint
@@ -44,6 +46,7 @@ __all__ = [
     "note_later",
     "note_use",
     "plain_value",
+    "preview_inputs",
     "provenance_wrapper",
     "recipe_from_digests",
     "recipe_of_call",
@@ -53,4 +56,5 @@ __all__ = [
     "run_bound",
     "settings",
     "spec_of",
+    "stored_calls",
 ]

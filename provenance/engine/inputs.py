@@ -9,7 +9,7 @@ from typing import NamedTuple
 from provenance.engine.options import InputsFn
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import InvalidInputsError
-from provenance.hashing import fingerprint, hash_atom, is_atom
+from provenance.hashing import fingerprint, hash_argument
 from provenance.types import CarriesArtifact, Kargs
 
 
@@ -71,26 +71,37 @@ def resolve_inputs(
     if carried:
         kargs = {name: carried.get(id(value), value) for name, value in kargs.items()}
         varargs = tuple(carried.get(id(value), value) for value in varargs)
-    if spec.has_plain_inputs:
-        recorded = hashed = _Recorded(kargs, varargs)
-    else:
+    counted, positions = kargs, varargs
+    if not spec.has_plain_inputs:
         recorded = _recorded(spec, kargs, varargs)
+        kargs, varargs = recorded.kargs, recorded.varargs
         hashed = _hashed(spec, recorded)
+        counted, positions = hashed.kargs, hashed.varargs
     carriers: list[tuple[str, CarriesArtifact]] = []
     paths = spec.paths
-
-    def digest(value: object, path: str) -> str:
-        if is_atom(value) and not carried:
-            return hash_atom(value)
-        return fingerprint(value, path=path, carriers=carriers, carried=carried).digest
-
-    named = [(name, digest(value, paths.get(name) or f"kargs[{name!r}]")) for name, value in hashed.kargs.items()]
+    named: list[tuple[str, str]] = []
+    for name, value in counted.items():
+        path = paths.get(name) or f"kargs[{name!r}]"
+        named.append((name, _digest(value, path, carriers, carried)))
     named.sort()
-    positional = tuple(digest(value, f"varargs[{index}]") for index, value in enumerate(hashed.varargs))
+    positional: tuple[str, ...] = ()
+    if positions:
+        positional = tuple([_digest(value, f"varargs[{i}]", carriers, carried) for i, value in enumerate(positions)])
     raw = Digests(tuple(named), positional)
     hook = spec.options.input_hash_fn
     digests = raw if hook is None else _rewritten(hook, raw)
-    return Inputs(recorded.kargs, recorded.varargs, raw, digests, carriers)
+    return Inputs(kargs, varargs, raw, digests, carriers)
+
+
+def _digest(
+    value: object,
+    path: str,
+    carriers: list[tuple[str, CarriesArtifact]],
+    carried: Mapping[int, CarriesArtifact] | None,
+) -> str:
+    if carried:
+        return fingerprint(value, path=path, carriers=carriers, carried=carried).digest
+    return hash_argument(value, path, carriers)
 
 
 def _recorded(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> _Recorded:

@@ -7,10 +7,12 @@ Equal values have equal hashes in every process; values of different types have 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from blake3 import blake3
 
 from provenance.hashing import bulk, grammar
+from provenance.hashing.containers import STAND_IN
 from provenance.hashing.digest import hexdigest_of
 from provenance.hashing.files import hash_file
 from provenance.hashing.naming import type_name
@@ -28,6 +30,7 @@ __all__ = [
     "Undetermined",
     "digest_of",
     "fingerprint",
+    "hash_argument",
     "hash_atom",
     "hash_file",
     "hash_value",
@@ -76,6 +79,18 @@ def fingerprint(
     """
     encoding = bulk.atom(value) if is_atom(value) and not carried else encode(value, path, carriers, carried)
     return Fingerprint(hexdigest_of(encoding), encoding)
+
+
+def hash_argument(value: object, path: str, carriers: list[tuple[str, CarriesArtifact]]) -> str:
+    """Return the digest that `fingerprint` gives, sooner for what most arguments are: atoms and stand-ins."""
+    kind = type(value)
+    if kind in grammar.ATOMS:
+        return hexdigest_of(bulk.atom(value))
+    stand_in = getattr(kind, STAND_IN, None)
+    if stand_in is None:
+        return hexdigest_of(encode(value, path, carriers))
+    carriers.append((path, cast("CarriesArtifact", value)))
+    return hexdigest_of(stand_in(value))
 
 
 def is_atom(value: object) -> bool:
