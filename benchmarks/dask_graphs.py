@@ -8,8 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import dask
 import joblib
+from dask.delayed import delayed
 
 import provenance as p
 import provenance_dask as pd
@@ -55,8 +55,8 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
     )
     leaves, more = (6, 60) if tiny else (_LEAVES, _MORE_LEAVES)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,  # type: ignore[no-untyped-call]
+        Client(cluster),  # type: ignore[no-untyped-call]
     ):
         yield list(_pairs(folder, leaves, more))
 
@@ -64,8 +64,8 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
 def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
     salts = count(1)
     memory = joblib.Memory(folder / "joblib", verbose=0)
-    stored_leaf, stored_both = dask.delayed(memory.cache(leaf)), dask.delayed(memory.cache(both))
-    plain_leaf, plain_both = dask.delayed(leaf), dask.delayed(both)
+    stored_leaf, stored_both = delayed(memory.cache(leaf)), delayed(memory.cache(both))
+    plain_leaf, plain_both = delayed(leaf), delayed(both)
 
     def ours(salt: int, leaves: int = leaves) -> object:
         return tree(leaves, lambda number: lazy_leaf(number, salt), lazy_both).compute()

@@ -152,8 +152,10 @@ def threads_in_force() -> int:
     """How many tasks would run at once here: on the workers of the client in force, else in this machine's threads."""
     client = current_client()
     if client is not None and client.status == "running" and not client.asynchronous:
-        return max(1, sum(client.nthreads().values()))
+        threads: int = sum(client.nthreads().values())
+        return max(1, threads)
     scheduler = dask.config.get("scheduler", None)
     if isinstance(scheduler, str) and scheduler.lower() in _ONE_AT_A_TIME:
         return 1
-    return int(dask.config.get("num_workers", None) or CPU_COUNT)
+    workers: int = dask.config.get("num_workers", None) or CPU_COUNT
+    return workers

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from provenance import engine
 from provenance.engine import Artifact
+from provenance.types import ArtifactId
 from provenance_dask import _compat
 from provenance_dask.resolve import Resolution, repo_of
 from provenance_dask.steps import MemberStep, Step
@@ -38,7 +39,7 @@ def costs_of(resolution: Resolution, known: Mapping[Step, Artifact]) -> Costs:
         estimated = None
     return Costs(
         bytes=sum(map(size_of, _read(resolution, waiting))),
-        seconds_saved=sum({known[step].id: known[step].compute_duration for step in known if _takes_time(step)}.values()),
+        seconds_saved=sum(_seconds_saved(known).values(), 0.0),
         seconds_estimated=estimated,
         threads=threads,
         not_estimated=tuple(unknown),
@@ -49,6 +50,11 @@ def size_of(artifact: Artifact) -> int:
     """Bytes of a stored value."""
     record = artifact.record
     return record.value_blob.size if record.value_blob is not None else len(record.value_inline or b"")
+
+
+def _seconds_saved(known: Mapping[Step, Artifact]) -> dict[ArtifactId, float]:
+    """Seconds of each stored call; several steps may have led to the same one."""
+    return {artifact.id: artifact.compute_duration for step, artifact in known.items() if _takes_time(step)}
 
 
 def _takes_time(step: Step) -> bool:

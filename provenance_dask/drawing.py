@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 import provenance as core
 from provenance_dask.steps import Step
-
-if TYPE_CHECKING:
-    from provenance.vis import Picture
 
 _MOST_NODES = 200
 """Graphs with more nodes are drawn with one node for each function and kind."""
@@ -24,7 +20,7 @@ _STYLES = {
 _WORDS = {"hits": "stored", "to_run": "to run", "undecided": "undecided"}
 
 
-def draw(steps: Iterable[Step], kinds: Mapping[str, str]) -> Picture:
+def draw(steps: Iterable[Step], kinds: Mapping[str, str]) -> core.Picture:
     """Draw steps, each once; `kinds` has the kind of each by its token."""
     distinct = {step.token: step for step in steps}
     drawn = _single(distinct, kinds) if len(distinct) <= _MOST_NODES else _grouped(distinct, kinds)
@@ -48,9 +44,7 @@ def _grouped(steps: Mapping[str, Step], kinds: Mapping[str, str]) -> list[str]:
         counts[group] += 1
         arrows.update(((source.name, kinds[source.token]), group) for source in step.inputs)
     ids = {group: f"group{number}" for number, group in enumerate(counts)}
-    nodes = [
-        _node(ids[name, kind], name, f"{count:,} {_WORDS[kind]}", kind) for (name, kind), count in counts.items()
-    ]
+    nodes = [_node(ids[name, kind], name, f"{count:,} {_WORDS[kind]}", kind) for (name, kind), count in counts.items()]
     lines = [f'  "{ids[source]}" -> "{ids[user]}" [label="{count:,}"];' for (source, user), count in arrows.items()]
     return [*nodes, *lines]
 

@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from provenance import engine
@@ -119,19 +120,19 @@ def explain(step: Step, resolution: Resolution) -> Why:
     known = _describe(call, resolution.hits)
     differences = min((list(_differences(record, known)) for record in stored), key=len)
     kinds = {difference.kind for difference in differences}
-    reason = next((reason for reason in _BY_WEIGHT if reason in kinds), "unusable")
+    reason: Reason = next((reason for reason in _BY_WEIGHT if reason in kinds), "unusable")
     return Why(label, reason, tuple(difference.change for difference in differences[:_MOST_CHANGES]))
 
 
 class _Described(NamedTuple):
     """A call as far as it is known.
 
-    `digests` are the hashes of arguments by path; `references` stand for artifacts and awaited results, by the path of
+    `digests` are the hashes of arguments by path, None where no argument has one yet; `references` stand for artifacts and awaited results, by the path of
     each; `waiting` are the arguments with an awaited result in them; `preview` is what records show of arguments.
     """
 
     spec: FunctionSpec
-    digests: Mapping[str, str]
+    digests: Mapping[str, str] | None
     references: Mapping[str, JSON]
     waiting: frozenset[str]
     preview: JSON
@@ -151,7 +152,7 @@ def _describe(step: CallStep, results: Results) -> _Described:
     if missing and not spec.has_plain_inputs and step.recipe is None:
         # Hooks take values, so that hashes are not known before these are.
         references = {path: _awaited(source) for path, source in missing.items()}
-        return _Described(spec, {}, references, frozenset(map(_argument_of, missing)), preview)
+        return _Described(spec, None, references, frozenset(map(_argument_of, missing)), preview)
     inputs = engine.resolve_inputs(spec, kargs, varargs, None)
     references = {}
     waiting = set()
@@ -180,11 +181,13 @@ def _differences(record: ArtifactRecord, call: _Described) -> Iterator[_Differen
         yield _Difference("version", Change("version", record.version, version))
     elif "<lambda>" in call.spec.qualname and record.code_id != call.spec.code_id:
         yield _Difference("code", Change("code", record.code_id, call.spec.code_id))
-    hashes = record.input_hashes
     edges = {edge.path: edge.artifact_id for edge in record.edges if edge.kind == "input"}
-    for argument in sorted({*hashes, *call.digests, *call.waiting}):
-        if argument in call.waiting or hashes.get(argument) != call.digests.get(argument):
-            yield from _in_argument(argument, record, call, edges)
+    differing = set(call.waiting)
+    if call.digests is not None:
+        # An argument that one of the calls does not have counts too.
+        differing.update(argument for argument, _ in record.input_hashes.items() ^ call.digests.items())
+    for argument in sorted(differing):
+        yield from _in_argument(argument, record, call, edges)
 
 
 def _in_argument(
@@ -201,10 +204,10 @@ def _in_argument(
     for path, old, new in _in_previews(argument, before, after):
         differs = True
         yield _Difference("arguments", Change(path, old, new))
-    if not differs and argument not in call.waiting:
+    if not differs and call.digests is not None and argument not in call.waiting:
         # What is shown of them is the same: the difference lies in what was cut off.
-        hashes = {"hash": record.input_hashes.get(argument)}, {"hash": call.digests.get(argument)}
-        yield _Difference("arguments", Change(argument, *hashes))
+        change = Change(argument, {"hash": record.input_hashes.get(argument)}, {"hash": call.digests.get(argument)})
+        yield _Difference("arguments", change)
 
 
 def _in_previews(path: str, before: JSON, after: JSON) -> Iterator[tuple[str, JSON, JSON]]:
@@ -216,8 +219,8 @@ def _in_previews(path: str, before: JSON, after: JSON) -> Iterator[tuple[str, JS
     if isinstance(before, dict) and isinstance(after, dict):
         for key in dict.fromkeys((*before, *after)):
             yield from _in_previews(f"{path}[{key!r}]", before.get(key, _ABSENT), after.get(key, _ABSENT))
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+    elif isinstance(before, list) and isinstance(after, list):
+        for index, (old, new) in enumerate(zip_longest(before, after, fillvalue=_ABSENT)):
             yield from _in_previews(f"{path}[{index}]", old, new)
     else:
         yield path, before, after
@@ -239,6 +242,8 @@ def _at(preview: JSON, argument: str) -> JSON:
 
 
 def _shown(value: JSON) -> str:
+    if value == _ABSENT:
+        return _ABSENT
     if isinstance(value, dict) and len(value) == 1:
         ((kind, key),) = value.items()
         if kind == "artifact":

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import provenance as core
 from provenance.errors import UsageError
 from provenance_dask.costs import costs_of
 from provenance_dask.drawing import draw
@@ -15,11 +16,8 @@ from provenance_dask.explaining import Why, explain
 from provenance_dask.resolve import Resolution, above, known_of, resolve
 from provenance_dask.steps import Step, is_node
 
-if TYPE_CHECKING:
-    from provenance.vis import Picture
-
 _COUNTS = ("nodes", "hits", "to_run", "undecided")
-_MINUTE, _HOUR = 60, 3600
+_MILLI, _MINUTE, _HOUR = 1e-3, 60, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class Plan:
             raise UsageError(msg)
         return explain(step, self._planned.resolution)
 
-    def visualize(self) -> Picture:
+    def visualize(self) -> core.Picture:
         """Draw the graph: boxes are stored, bold ellipses will run, dashed hexagons are undecided.
 
         A large graph is drawn with one shape for each function and kind.
@@ -124,7 +122,11 @@ class Plan:
         if self.not_estimated and self.seconds_estimated is not None:
             estimated = f"at least {estimated}"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        parts = [f"reads {_size(self.bytes)}", f"saves {_duration(self.seconds_saved)}", f"takes {estimated} on {threads}"]
+        parts = [
+            f"reads {_size(self.bytes)}",
+            f"saves {_duration(self.seconds_saved)}",
+            f"takes {estimated} on {threads}",
+        ]
         if self.not_estimated:
             shown = ", ".join(self.not_estimated[:3]) + (", …" if len(self.not_estimated) > 3 else "")  # noqa: PLR2004
             parts.append(f"no durations of {shown}")
@@ -189,7 +191,8 @@ def _size(count: int) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < _MINUTE:
-        return f"{seconds:.2g} s"
+        unit, scale = ("s", 1) if seconds >= 1 or not seconds else ("ms", 1e3) if seconds >= _MILLI else ("µs", 1e6)
+        return f"{seconds * scale:.3g} {unit}"
     if seconds < _HOUR:
         return f"{seconds / _MINUTE:.1f} min"
     return f"{seconds / _HOUR:.1f} h"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from provenance.engine.spec import FunctionSpec
 from provenance.repos.base import BaseRepo
 from provenance.repos.queries import ArtifactQuery, FunctionName
-from provenance.types import ArtifactRecord, Repo
+from provenance.types import ArtifactId, ArtifactRecord, Repo
 
 
 def stored_calls(repo: Repo, spec: FunctionSpec, *, limit: int) -> list[ArtifactRecord]:
@@ -17,6 +17,6 @@ def stored_calls(repo: Repo, spec: FunctionSpec, *, limit: int) -> list[Artifact
         return []
     functions = () if spec.options.name is not None else (FunctionName(spec.module, spec.qualname),)
     query = ArtifactQuery(name=spec.name, functions=functions, limit=limit)
-    ids = [row.id for row in repo.search(query)]
+    ids = [ArtifactId(row.id) for row in repo.search(query)]
     records = repo.find_records(ids)
     return [records[key] for key in ids if key in records]

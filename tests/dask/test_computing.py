@@ -447,38 +447,6 @@ def test_annotations_reach_the_tasks_they_were_made_for(repo, log):
     assert node.compute(scheduler="sync") == 2
 
 
-# ---- plans
-
-
-def test_a_plan_counts_by_function(repo, log):
-    source(1, log=log).compute(scheduler="sync")
-    node = total([add(source(i, log=log), source(1, log=log), log=log) for i in range(3)], log=log)
-    plan = pd.plan(node)
-    assert plan.to_dict() == {
-        "nodes": 7,
-        "hits": 1,
-        "to_run": 3,
-        "undecided": 3,
-        "by_function": {
-            "source": {"nodes": 3, "hits": 1, "to_run": 2, "undecided": 0},
-            "add": {"nodes": 3, "hits": 0, "to_run": 1, "undecided": 2},
-            "total": {"nodes": 1, "hits": 0, "to_run": 0, "undecided": 1},
-        },
-    }
-    assert str(plan).split("\n")[-1].split() == ["all", "7", "1", "3", "3"]
-
-
-def test_a_plan_runs_nothing(repo, executions, log):
-    pd.plan([tree(8, log)], source(100, log=log))
-    assert executions.take() == []
-
-
-def test_large_graphs_need_no_recursion(repo, log):
-    node = tree(5_002, log)
-    plan = pd.plan(node)
-    assert (plan.nodes, plan.to_run, plan.undecided) == (10_003, 5_002, 5_001)
-
-
 def test_numpy_values_come_back_as_proxies_of_arrays(repo):
     @pd.provenance(name="ones")
     def ones(n):
