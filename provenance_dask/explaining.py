@@ -14,7 +14,7 @@ from provenance.engine import FunctionSpec
 from provenance.errors import UsageError
 from provenance.types import JSON, ArtifactRecord
 from provenance_dask.resolve import Resolution, repo_of, resolve
-from provenance_dask.steps import CallStep, Results, Step, is_node, reuses_results
+from provenance_dask.steps import CallStep, MemberStep, Results, Step, has_hooks, is_node, reuses_results
 
 Reason: TypeAlias = Literal[
     "stored", "never run", "version", "code", "arguments", "upstream", "always computed", "unusable"
@@ -107,17 +107,18 @@ def why(node: Any) -> Why:
 
 def explain(step: Step, resolution: Resolution) -> Why:
     """Why a step of a resolved graph has to run."""
+    while isinstance(step, MemberStep) and step not in resolution.hits:
+        step = step.inputs[0]
     label = step.spec.label
     running = {waiting.token for waiting in resolution.to_run if waiting.futures is None}
     if step.token not in running:
         return Why(label, "stored", ())
-    call = step.call
-    if not reuses_results(step.spec, use_cache=engine.settings().use_cache):
+    if not isinstance(step, CallStep) or not reuses_results(step.spec, use_cache=engine.settings().use_cache):
         return Why(label, "always computed", ())
     stored = engine.stored_calls(repo_of(step), step.spec, limit=_CALLS_COMPARED)
     if not stored:
         return Why(label, "never run", ())
-    known = _describe(call, resolution.hits)
+    known = _describe(step, resolution.hits)
     differences = min((list(_differences(record, known)) for record in stored), key=len)
     kinds = {difference.kind for difference in differences}
     reason: Reason = next((reason for reason in _BY_WEIGHT if reason in kinds), "unusable")
@@ -127,8 +128,9 @@ def explain(step: Step, resolution: Resolution) -> Why:
 class _Described(NamedTuple):
     """A call as far as it is known.
 
-    `digests` are the hashes of arguments by path, None where no argument has one yet; `references` stand for artifacts and awaited results, by the path of
-    each; `waiting` are the arguments with an awaited result in them; `preview` is what records show of arguments.
+    `digests` are the hashes of arguments by path, None where hooks make them of values that are not known;
+    `references` stand for artifacts and awaited results, by the path of each; `waiting` are the arguments with an
+    awaited result in them; `preview` is what records show of arguments.
     """
 
     spec: FunctionSpec
@@ -149,8 +151,7 @@ def _describe(step: CallStep, results: Results) -> _Described:
     shown: Any = engine.map_leaves((kargs, varargs), is_node, lambda node: _awaited(node.step))
     preview = engine.preview_inputs(*shown)
     missing = {path: source for source, path in zip(step.inputs, step.paths, strict=True) if source not in results}
-    if missing and not spec.has_plain_inputs and step.recipe is None:
-        # Hooks take values, so that hashes are not known before these are.
+    if missing and has_hooks(spec):
         references = {path: _awaited(source) for path, source in missing.items()}
         return _Described(spec, None, references, frozenset(map(_argument_of, missing)), preview)
     inputs = engine.resolve_inputs(spec, kargs, varargs, None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from provenance import engine
 from provenance.engine import Artifact
 from provenance_dask import _compat
-from provenance_dask.resolve import Resolution
+from provenance_dask.resolve import Resolution, begin
 from provenance_dask.shipping import Surroundings
 from provenance_dask.steps import Step
 
@@ -38,6 +38,7 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
         if step.annotations is not None:
             annotated[key] = step.annotations
+    begin(resolution)
     # Dask merges graphs by the names of their layers: the key of a root tells everything that is above it.
     name = keys[max(resolution.to_run, key=lambda step: step.serial)]
     return Graph(_compat.high_level_graph(name, tasks, annotated), keys)

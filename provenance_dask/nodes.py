@@ -18,7 +18,7 @@ from provenance.types import ArtifactId
 from provenance_dask import _compat
 from provenance_dask.graph import Graph, build_graph, stored_graph
 from provenance_dask.plugin import connect_current
-from provenance_dask.resolve import resolve
+from provenance_dask.resolve import follow, resolve
 from provenance_dask.running import compute_steps, persist, stored_ids
 from provenance_dask.shipping import Surroundings, surroundings
 from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step
@@ -66,6 +66,7 @@ class LazyArtifact:
     def artifact_id(self) -> ArtifactId | None:
         """Id of the artifact; None while it is not known, because it depends on results that are not."""
         step = self.step
+        step.settle()
         if step.found is not None:
             return step.found.id
         if isinstance(step, CallStep) and step.digests is not None and step.recipe is not None:
@@ -77,8 +78,10 @@ class LazyArtifact:
         """What is known of the result.
 
         ``unknown`` before anything was looked up; then ``hit``, ``miss``, or ``undecided`` for a call that is behind a
-        miss. After computing what it turned out to be: ``hit`` or ``computed``.
+        miss. After computing what it turned out to be: ``hit`` or ``computed``, which is looked up when it is first
+        asked for, and again as long as a scheduler has the call and its result is not stored.
         """
+        self.step.settle()
         return self.step.status
 
     def compute(self, *, scheduler: Any = None, **kwargs: Any) -> Any:
@@ -170,6 +173,7 @@ def _persisted(dsk: Mapping[str, Any], step: Step, *, rename: Mapping[str, str] 
         return LazyArtifact(step)  # an optimised graph, not results: there is nothing in it that the step does not know
     copy = step.copy()
     copy.futures = held
+    follow(step, copy)
     return LazyArtifact(copy)
 
 

@@ -135,6 +135,7 @@ def resolve(roots: Iterable[Step]) -> Resolution:
     to_run = _needed(missing, {}, hits)
     for step in to_run:
         step.status = "miss" if step in decided or not lookup.reuses(step) else "undecided"
+        step.pending = None
     return _noted(Resolution(wanted, hits, to_run, blocked))
 
 
@@ -269,22 +270,71 @@ def _noted(resolution: Resolution) -> Resolution:
     for step, artifact in resolution.hits.items():
         step.found = artifact
         step.status = "hit"
+        step.pending = None
     return resolution
 
 
+@dataclass(slots=True, eq=False)
+class _Submitted:
+    """Steps that a scheduler was given; see `provenance_dask.steps.Pending`.
+
+    Attributes
+    ----------
+    steps : list of Step
+        The steps; those that were looked up or given to a scheduler once more since are passed over.
+    blocked : frozenset of Step
+        Those that cannot be found by their recipe.
+    results : mapping
+        Artifact ids of results that came back.
+    is_over : bool
+        Whether all of them are known to have run.
+    """
+
+    steps: list[Step]
+    blocked: frozenset[Step]
+    results: Mapping[Step, ArtifactId]
+    is_over: bool
+    lookup: _Lookup = field(default_factory=_Lookup)
+
+    def settle(self) -> None:
+        """Look up all steps at once."""
+        steps = [step for step in self.steps if step.pending is self]
+        found = self.lookup.by_recipe(step for step in steps if step not in self.blocked)
+        found.update(self.lookup.by_id({step: key for step, key in self.results.items() if step not in found}))
+        for step in steps:
+            artifact = found.get(step)
+            if artifact is None and not self.is_over:
+                continue
+            reused = artifact is not None and step.recipe is not None and artifact.record.recipe != step.recipe
+            step.found = artifact
+            step.status = "hit" if reused else "computed"
+            step.pending = None
+
+
+def begin(resolution: Resolution) -> None:
+    """Note that a scheduler is given what has to run: what becomes of it is looked up when it is asked for."""
+    _submit(_Submitted(resolution.to_run, resolution.blocked, {}, is_over=False))
+
+
 def settle(resolution: Resolution, results: Mapping[Step, Any]) -> None:
-    """Leave on the steps that ran what they turned out to be; `results` are those of the roots."""
-    lookup = _Lookup()
-    ran = resolution.to_run
-    found = lookup.by_recipe(step for step in ran if step not in resolution.blocked)
+    """Note that all steps that had to run did; `results` are those of the roots."""
     ids = {
-        step: result.artifact_id
-        for step, result in results.items()
-        if step not in found and issubclass(type(result), engine.ArtifactProxy)
+        step: result.artifact_id for step, result in results.items() if issubclass(type(result), engine.ArtifactProxy)
     }
-    found.update(lookup.by_id(ids))
-    for step in ran:
-        artifact = found.get(step)
-        reused = artifact is not None and step.recipe is not None and artifact.record.recipe != step.recipe
-        step.found = artifact
-        step.status = "hit" if reused else "computed"
+    _submit(_Submitted(resolution.to_run, resolution.blocked, ids, is_over=True))
+
+
+def follow(step: Step, copy: Step) -> None:
+    """Let the copy of a step that a scheduler was given find out what becomes of it."""
+    copy.status = step.status
+    pending = step.pending
+    if isinstance(pending, _Submitted):
+        blocked = frozenset({copy} if step in pending.blocked else ())
+        copy.pending = _Submitted([copy], blocked, {}, pending.is_over, pending.lookup)
+
+
+def _submit(submitted: _Submitted) -> None:
+    for step in submitted.steps:
+        step.pending = submitted
+        if submitted.is_over:
+            step.status = "computed"  # until it is found out that it was a hit

@@ -11,7 +11,7 @@ from provenance_dask import _compat
 from provenance_dask.graph import build_graph
 from provenance_dask.planning import Plan, plan_steps
 from provenance_dask.plugin import connect_if_needed
-from provenance_dask.resolve import Resolution, identify, resolve, settle
+from provenance_dask.resolve import Resolution, follow, identify, resolve, settle
 from provenance_dask.shipping import Surroundings, surroundings
 from provenance_dask.steps import Step, is_node
 
@@ -219,6 +219,7 @@ def _persist_nodes(nodes: Sequence[Node], scheduler: Any, kwargs: Mapping[str, A
         for step, key, result in zip(lacking, keys, held, strict=True):
             kept[step] = step.copy()
             kept[step].futures = {key: result}
+            follow(step, kept[step])
     note_used(step for step in steps if step in resolution.hits)
     return [node.with_step(kept[node.step]) for node in nodes]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from provenance import engine
 from provenance.engine import Artifact, FunctionSpec
@@ -21,6 +21,13 @@ Results: TypeAlias = Mapping["Step", Artifact]
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _IS_NODE = "__provenance_node__"
 _serial = itertools.count()
+
+
+class Pending(Protocol):
+    """Steps that a scheduler was given, as long as it is not known what became of them."""
+
+    def settle(self) -> None:
+        """Look up what became of them, and leave it on them."""
 
 
 class Step:
@@ -50,6 +57,8 @@ class Step:
         The stored result.
     futures : mapping or None
         Results that are being computed elsewhere, by key, for a step that was persisted.
+    pending : Pending or None
+        Finds out what became of the step, while that is not known.
     """
 
     __slots__ = (
@@ -59,6 +68,7 @@ class Step:
         "futures",
         "inputs",
         "paths",
+        "pending",
         "recipe",
         "serial",
         "spec",
@@ -85,6 +95,7 @@ class Step:
         self.status: Status = "unknown"
         self.found: Artifact | None = None
         self.futures: Mapping[str, object] | None = None
+        self.pending: Pending | None = None
 
     @property
     def name(self) -> str:
@@ -96,6 +107,11 @@ class Step:
         """Name and token: what users see as the node's key."""
         return f"{self.name}-{self.token}"
 
+    def settle(self) -> None:
+        """Find out what became of the step, if a scheduler was given it."""
+        if self.pending is not None:
+            self.pending.settle()
+
     def content_id(self, results: Results) -> ArtifactId:
         """Artifact id of the result, when the results of what it awaits are known."""
         raise NotImplementedError
@@ -106,11 +122,6 @@ class Step:
 
     def copy(self) -> Step:
         """Another step for the same result."""
-        raise NotImplementedError
-
-    @property
-    def call(self) -> CallStep:
-        """The call that gives the result, or the composite that has it."""
         raise NotImplementedError
 
 
@@ -148,11 +159,6 @@ class CallStep(Step):
             return engine.artifact_id(self.spec, self.digests)
         kargs, varargs = self.with_known(results)
         return engine.artifact_id(self.spec, engine.resolve_inputs(self.spec, kargs, varargs, None).digests)
-
-    @property
-    def call(self) -> CallStep:
-        """The call that gives the result."""
-        return self
 
     def with_known(self, results: Results) -> tuple[Kargs, tuple[object, ...]]:
         """The arguments with proxies in place of the nodes whose results are known."""
@@ -207,11 +213,6 @@ class MemberStep(Step):
         """Artifact name of the member."""
         return f"{self.spec.name}_{self.member}"
 
-    @property
-    def call(self) -> CallStep:
-        """The call that returns the composite."""
-        return self.inputs[0].call
-
     def content_id(self, results: Results) -> ArtifactId:
         """Artifact id of the result, when the results of what it awaits are known."""
         return engine.member_id(results[self.inputs[0]].id, self.member)
@@ -243,7 +244,7 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
     """
     kargs, varargs = spec.bind(args, kwargs)
     plain = spec.has_plain_inputs
-    if not plain and _has_hooks(spec) and any(True for _ in _nodes_in(kargs, varargs)):
+    if not plain and has_hooks(spec) and any(True for _ in _nodes_in(kargs, varargs)):
         # What the hooks make of an input is known when the input is.
         return _unkeyed(spec, kargs, varargs)
     inputs = engine.resolve_inputs(spec, kargs, varargs, None)
@@ -274,7 +275,8 @@ def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> Ca
     )
 
 
-def _has_hooks(spec: FunctionSpec) -> bool:
+def has_hooks(spec: FunctionSpec) -> bool:
+    """Whether what is hashed of a function's inputs is made of their values by functions of the user."""
     return spec.options.input_process_fn is not None or spec.options.input_hash_fn is not None
 
 

@@ -52,29 +52,6 @@ def test_a_second_run_sends_no_graph(repo, spy, executions, log):
     assert (spy.take(), executions.take()) == ([], [])
 
 
-def test_a_cached_graph_of_any_depth_takes_three_queries_at_most(repo, log):
-    def chain():
-        node = source(0, log=log)
-        for _ in range(1000):
-            node = add(node, 1, log=log)
-        return node
-
-    assert chain().compute(scheduler="sync") == 1000
-    repo.queries = 0
-    assert chain().compute(scheduler="sync") == 1000
-    assert repo.queries <= 3
-
-
-def test_a_miss_below_a_cached_chain_takes_few_queries(repo, log):
-    node = source(0, log=log)
-    for _ in range(50):
-        node = add(node, 1, log=log)
-    node.compute(scheduler="sync")
-    repo.queries = 0
-    assert pd.plan(total([node], log=log)).to_run == 1
-    assert repo.queries <= 3
-
-
 def test_one_changed_leaf_runs_only_what_is_below_it(repo, spy, executions, log):
     leaves = [source(i, log=log) for i in range(8)]
     total([add(a, b, log=log) for a, b in zip(leaves[::2], leaves[1::2], strict=True)], log=log).compute(
@@ -121,13 +98,8 @@ def test_what_is_always_computed_is_computed_but_what_is_below_only_when_the_val
     assert node.compute(scheduler="sync") == 2
     assert executions.take() == ["add", "now"]
     again = add(now(1, log=log), 1, log=log)
-    assert pd.plan(again).to_dict() | {"by_function": None} == {
-        "nodes": 2,
-        "hits": 0,
-        "to_run": 1,
-        "undecided": 1,
-        "by_function": None,
-    }
+    plan = pd.plan(again)
+    assert (plan.nodes, plan.hits, plan.to_run, plan.undecided) == (2, 0, 1, 1)
     assert again.compute(scheduler="sync") == 2
     assert executions.take() == ["now"]
 

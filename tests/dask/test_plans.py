@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import dask
 import pytest
@@ -215,7 +216,7 @@ def test_the_kinds_differ_in_shape_line_and_word(repo, log):
     for feature in ("shape", "fillcolor"):
         assert len({style[feature] for style in styles}) == 3
     greys = sorted(sum(bytes.fromhex(style["fillcolor"][1:])) / 3 for style in styles)
-    assert all(after - before > 20 for before, after in zip(greys, greys[1:], strict=False))
+    assert all(after - before > 20 for before, after in pairwise(greys))
     assert len(re.findall(" -> ", drawn.dot)) == 2 + 1 + 2 + 3  # one call has the same input twice
 
 

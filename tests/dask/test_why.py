@@ -8,7 +8,6 @@ import provenance as p
 import provenance_dask as pd
 from provenance.errors import UsageError
 from provenance.repos.memory import MemoryRepo
-from provenance.types import Repo
 from tests.dask.pipeline import add, fails, now, source, split, total
 
 
@@ -226,12 +225,18 @@ def test_functions_with_hooks_wait_for_values(repo, log):
 
     fitted = make(input_process_fn=process)
     fitted(source(-3, log=log)).compute(scheduler="sync")
+    assert pd.why(fitted(source(-3, log=log))).reason == "stored"
     fresh = source(5, log=log)
     why = pd.why(fitted(fresh))
     assert (why.reason, paths(why)) == ("upstream", ["kargs['data']"])
     assert why.changes[0].after == {"awaits": fresh.key}
     fresh.compute(scheduler="sync")
     assert paths(pd.why(fitted(source(5, log=log)))) == ["kargs['data']"]
+
+
+def test_arguments_are_compared_below_a_call_that_is_always_computed(repo, log):
+    add(now(1, log=log), 1, log=log).compute(scheduler="sync")
+    assert paths(pd.why(add(now(1, log=log), 2, log=log))) == ["kargs['a']", "kargs['b']"]
 
 
 def test_the_repo_of_the_function_is_asked(repo, log):
@@ -254,7 +259,6 @@ def test_a_repo_that_cannot_be_searched_has_no_stored_calls(repo, log):
             return getattr(self.within, name)
 
     bare = Bare(repo)
-    assert isinstance(repo, Repo) if hasattr(Repo, "_is_runtime_protocol") and Repo._is_runtime_protocol else True
     with p.using_repo(bare):
         source(1, log=log).compute(scheduler="sync")
         assert pd.why(source(2, log=log)).reason == "never run"
