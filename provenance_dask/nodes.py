@@ -16,6 +16,7 @@ from provenance.engine import FunctionSpec, Options, attach
 from provenance.errors import UsageError
 from provenance.types import ArtifactId
 from provenance_dask import _compat
+from provenance_dask.flattening import flatten, rebuild
 from provenance_dask.graph import Graph, build_graph, stored_graph
 from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import follow, resolve
@@ -134,6 +135,9 @@ class LazyArtifact:
     def __provenance_encoding__(self) -> bytes:
         return b"R" + bytes.fromhex(self.step.token)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (flatten(self.step),)
+
     # ---- the protocol of Dask collections
 
     def __dask_graph__(self) -> _compat.HighLevelGraph:
@@ -163,6 +167,11 @@ class LazyArtifact:
             engine.note_later(lambda: stored_ids([self.step]))
             given = self._given = _Given(graph, graph.keys[self.step], where, monotonic() + _SECONDS_REMEMBERED)
         return given.graph, given.key
+
+
+def _restored(flats: Any) -> LazyArtifact:
+    """Unpickle a lazy artifact; nothing is known of it in this process."""
+    return LazyArtifact(rebuild(flats, LazyArtifact))
 
 
 def _persisted(dsk: Mapping[str, Any], step: Step, *, rename: Mapping[str, str] | None = None) -> LazyArtifact:

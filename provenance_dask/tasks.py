@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from provenance import engine
@@ -61,14 +61,8 @@ class CallTask:
 
     def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
         """The bound arguments with the results in place of the slots."""
-        if not self.holes:
-            return self.kargs, self.varargs
         inputs = [next(results) if literal is None else literal for literal in self.literals]
-        kargs, varargs = dict(self.kargs), list(self.varargs)
-        for hole in self.holes:
-            target: Any = varargs if isinstance(hole, int) else kargs
-            target[hole] = engine.map_leaves(target[hole], _is_slot, lambda slot: inputs[slot.index])
-        return kargs, tuple(varargs)
+        return fill(self.kargs, self.varargs, self.holes, is_slot, lambda slot: inputs[slot.index])
 
     def __reduce__(self) -> tuple[object, ...]:
         parts = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe, self.where)
@@ -124,8 +118,27 @@ def take_member(task: MemberTask, *results: Any) -> object:
         return member
 
 
-def _is_slot(obj: object) -> bool:
+def is_slot(obj: object) -> bool:
+    """Whether an object stands for the result of an input."""
     return type(obj) is Slot
+
+
+def fill(
+    kargs: Kargs,
+    varargs: tuple[object, ...],
+    holes: tuple[str | int, ...],
+    is_leaf: Callable[[object], bool],
+    replace: Callable[[Any], object],
+) -> tuple[Kargs, tuple[object, ...]]:
+    """Bound arguments with something else in place of the leaves in some of them, which `holes` names."""
+    if not holes:
+        return kargs, varargs
+    new_kargs, new_varargs = dict(kargs), list(varargs)
+    for hole in holes:
+        target: Any = new_varargs if isinstance(hole, int) else new_kargs
+        value = target[hole]
+        target[hole] = replace(value) if is_leaf(value) else engine.map_leaves(value, is_leaf, replace)
+    return new_kargs, tuple(new_varargs)
 
 
 def _note_recipe(result: object, recipe: RecipeKey | None) -> None:
