@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from provenance import engine
-from provenance.engine import Artifact
+from provenance.engine import Artifact, FunctionSpec
 from provenance.errors import RepoUnreachableError
 from provenance.types import ArtifactId, ArtifactRecord, RecipeKey, Repo
 from provenance_dask.steps import Step, reuses_results
@@ -49,13 +49,22 @@ class _Lookup:
     def __init__(self) -> None:
         self._default = engine.default_repo()
         self.use_cache = engine.settings().use_cache
+        # Graphs have many steps of few functions.
+        self._repos: dict[FunctionSpec, Repo] = {}
+        self._reuses: dict[FunctionSpec, bool] = {}
 
     def repo(self, step: Step) -> Repo:
-        chosen = step.spec.options.repo
-        return self._default if chosen is None else engine.resolve_repo(chosen)
+        repo = self._repos.get(step.spec)
+        if repo is None:
+            chosen = step.spec.options.repo
+            repo = self._repos[step.spec] = self._default if chosen is None else engine.resolve_repo(chosen)
+        return repo
 
     def reuses(self, step: Step) -> bool:
-        return reuses_results(step.spec, use_cache=self.use_cache)
+        reuses = self._reuses.get(step.spec)
+        if reuses is None:
+            reuses = self._reuses[step.spec] = reuses_results(step.spec, use_cache=self.use_cache)
+        return reuses
 
     def remembered(self, step: Step) -> Artifact | None:
         """The result, where it was found before in the same repo."""
@@ -89,7 +98,7 @@ class _Lookup:
                 if not repo.counts_as_miss(error):
                     raise
                 continue
-            for step in steps:
+            for step in steps if records else ():
                 record = records.get(keys[step])
                 if record is not None:
                     found[step] = Artifact(record, repo)

@@ -257,3 +257,23 @@ def test_one_changed_leaf_of_a_large_tree_runs_only_its_cone(repo, executions, l
     wide([1234]).compute(scheduler=scheduler)
     assert executions.take() == []
     assert sent == [10_003, 14]
+
+
+def test_on_a_cluster_what_is_stored_sends_no_graph_by_any_way_in(client, tasks, executions, log):
+    def node():
+        return tree(4, log)
+
+    assert node().compute() == 6
+    assert tasks.take() == (1, 7)
+    executions.take()
+    assert node().compute() == 6
+    assert pd.compute(node(), [node()]) == (6, [6])
+    assert pd.compute(node(), scheduler=client) == (6,)
+    assert node().persist().compute() == 6
+    assert pd.persist(node())[0].compute() == 6
+    assert pd.plan(node()).hits == 7
+    assert pd.why(node()).reason == "stored"
+    with dask.config.set(scheduler=pd.get):
+        assert dask.compute(node(), [node()]) == (6, [6])
+        assert node().compute() == 6
+    assert (tasks.take(), executions.take()) == ((0, 0), [])

@@ -8,6 +8,7 @@ import pytest
 import provenance as p
 import provenance_dask as pd
 from provenance.repos.memory import MemoryRepo
+from tests.dask.conftest import CountingRepo
 from tests.dask.pipeline import add, fails, now, sign, source, total
 
 
@@ -130,10 +131,14 @@ def test_after_an_error_each_call_says_how_far_it_got(repo, log):
 
 
 def test_results_that_are_not_stored_are_computed(log):
-    with p.using_repo(MemoryRepo(name="closed", write=False)):
+    closed = CountingRepo(name="closed", write=False)
+    with p.using_repo(closed):
         first, second = pair(log)
         second.compute(scheduler="sync")
         assert (first.status, second.status) == ("computed", "computed")
+        closed.queries = 0
+        assert (first.status, second.status) == ("computed", "computed")
+        assert closed.queries == 0
 
 
 def test_what_is_always_computed_is_never_a_hit(repo, log):
