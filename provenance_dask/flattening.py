@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from provenance import engine
+from provenance.engine import FunctionSpec
+from provenance.types import Kargs, RecipeKey
 from provenance_dask.resolve import above
-from provenance_dask.steps import Step
+from provenance_dask.steps import CallStep, MemberStep, Step, is_node
+from provenance_dask.tasks import Slot, fill, is_slot
+
+
+class _Node(Protocol):
+    step: Step
 
 
 @dataclass(frozen=True, slots=True)
 class _Flat:
     """A step whose inputs are named by their places in the list.
 
-    `make` and `parts` are how an equal step is made of the nodes of its inputs; see `Step.flat`.
+    An equal step is what `make` makes of the nodes of these inputs and of `parts`.
     """
 
     inputs: tuple[int, ...]
@@ -27,19 +35,68 @@ class _Flat:
 def flatten(step: Step) -> list[_Flat]:
     """The step and all above it, inputs before what uses them."""
     order = above([step])
-    place = {source: number for number, source in enumerate(order)}
+    places = {source: place for place, source in enumerate(order)}
     return [
-        _Flat(tuple([place[source] for source in flat.inputs]), *flat.flat(), flat.annotations, flat.futures)
-        for flat in order
+        _Flat(tuple([places[source] for source in each.inputs]), *_taken_apart(each), each.annotations, each.futures)
+        for each in order
     ]
 
 
-def rebuild(flats: Sequence[_Flat], node: Callable[[Step], Any]) -> Step:
+def rebuild(flats: Sequence[_Flat], node: Callable[[Step], _Node]) -> Step:
     """The last step of a flat list; `node` makes the lazy artifacts that stand in arguments."""
     steps: list[Step] = []
     for flat in flats:
-        step = flat.make([node(steps[number]) for number in flat.inputs], *flat.parts)
+        step = flat.make([node(steps[place]) for place in flat.inputs], *flat.parts)
         step.annotations = flat.annotations
         step.futures = flat.futures
         steps.append(step)
     return steps[-1]
+
+
+def _taken_apart(step: Step) -> tuple[Callable[..., Step], tuple[object, ...]]:
+    if isinstance(step, MemberStep):
+        return _member_step, (step.member,)
+    if not isinstance(step, CallStep):
+        return _as_it_is, (step,)
+    slots = {source.token: Slot(index) for index, source in enumerate(step.inputs)}
+    kargs, varargs = fill(step.kargs, step.varargs, step.holes, is_node, lambda node: slots[node.step.token])
+    awaited = set(step.awaits)
+    awaits = tuple([index for index, source in enumerate(step.inputs) if source in awaited])
+    return _call_step, (
+        *(step.spec, kargs, varargs, step.paths, awaits),
+        *(step.holes, step.token, step.recipe, step.digests),
+    )
+
+
+def _as_it_is(_inputs: Sequence[_Node], step: Step) -> Step:
+    return step
+
+
+def _member_step(inputs: Sequence[_Node], member: str) -> MemberStep:
+    return MemberStep(inputs[0].step, member)
+
+
+def _call_step(  # noqa: PLR0913, PLR0917  what a call is made of; by position, as it is pickled
+    inputs: Sequence[_Node],
+    spec: FunctionSpec,
+    kargs: Kargs,
+    varargs: tuple[object, ...],
+    paths: tuple[str, ...],
+    awaits: tuple[int, ...],
+    holes: tuple[str | int, ...],
+    token: str,
+    recipe: RecipeKey | None,
+    digests: engine.Digests | None,
+) -> CallStep:
+    filled = fill(kargs, varargs, holes, is_slot, lambda slot: inputs[slot.index])
+    steps = [node.step for node in inputs]
+    return CallStep(
+        spec,
+        *filled,
+        places=dict(zip(steps, paths, strict=True)),
+        awaits=[steps[index] for index in awaits],
+        holes=holes,
+        token=token,
+        recipe=recipe,
+        digests=digests,
+    )

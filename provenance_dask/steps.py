@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 from provenance import engine
@@ -13,7 +13,7 @@ from provenance.errors import InvalidInputsError
 from provenance.types import ArtifactId, Kargs, RecipeKey
 from provenance_dask import _compat
 from provenance_dask.shipping import Surroundings
-from provenance_dask.tasks import CallTask, MemberTask, Slot, fill, is_slot, run_call, take_member
+from provenance_dask.tasks import CallTask, MemberTask, Slot, fill, run_call, take_member
 
 Status: TypeAlias = Literal["unknown", "hit", "miss", "undecided", "computed"]
 Results: TypeAlias = Mapping["Step", Artifact]
@@ -124,10 +124,6 @@ class Step:
         """Another step for the same result."""
         raise NotImplementedError
 
-    def flat(self) -> tuple[Callable[..., Step], tuple[object, ...]]:
-        """What makes an equal step in another process: called with the nodes of its inputs, and what is here."""
-        return _as_it_is, (self,)
-
 
 class CallStep(Step):
     """A call of a decorated function.
@@ -191,15 +187,6 @@ class CallStep(Step):
             digests=self.digests,
         )
 
-    def flat(self) -> tuple[Callable[..., Step], tuple[object, ...]]:
-        """What makes an equal step in another process; see `Step.flat`."""
-        slots = {step.token: Slot(index) for index, step in enumerate(self.inputs)}
-        kargs, varargs = self._filled(lambda node: slots[node.step.token])
-        awaited = set(self.awaits)
-        awaits = tuple([index for index, step in enumerate(self.inputs) if step in awaited])
-        parts = (self.spec, kargs, varargs, self.paths, awaits, self.holes, self.token, self.recipe, self.digests)
-        return _call_step_of, parts
-
     def _filled(self, replace: Any) -> tuple[Kargs, tuple[object, ...]]:
         return fill(self.kargs, self.varargs, self.holes, is_node, replace)
 
@@ -234,45 +221,6 @@ class MemberStep(Step):
     def copy(self) -> MemberStep:
         """Another step for the same member."""
         return MemberStep(self.inputs[0], self.member)
-
-    def flat(self) -> tuple[Callable[..., Step], tuple[object, ...]]:
-        """What makes an equal step in another process; see `Step.flat`."""
-        return _member_step_of, (self.member,)
-
-
-def _as_it_is(_inputs: Sequence[Any], step: Step) -> Step:
-    return step
-
-
-def _member_step_of(inputs: Sequence[Any], member: str) -> MemberStep:
-    return MemberStep(inputs[0].step, member)
-
-
-def _call_step_of(  # noqa: PLR0913, PLR0917  what a call is made of; by position, as it is pickled
-    inputs: Sequence[Any],
-    spec: FunctionSpec,
-    kargs: Kargs,
-    varargs: tuple[object, ...],
-    paths: tuple[str, ...],
-    awaits: tuple[int, ...],
-    holes: tuple[str | int, ...],
-    token: str,
-    recipe: RecipeKey | None,
-    digests: engine.Digests | None,
-) -> CallStep:
-    """The step that was taken apart by `CallStep.flat`."""
-    filled = fill(kargs, varargs, holes, is_slot, lambda slot: inputs[slot.index])
-    steps = [node.step for node in inputs]
-    return CallStep(
-        spec,
-        *filled,
-        places=dict(zip(steps, paths, strict=True)),
-        awaits=[steps[index] for index in awaits],
-        holes=holes,
-        token=token,
-        recipe=recipe,
-        digests=digests,
-    )
 
 
 def is_node(obj: object) -> bool:

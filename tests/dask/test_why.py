@@ -147,6 +147,11 @@ def test_many_upstream_calls_are_compared_one_by_one(repo, log):
     assert paths(pd.why(node(250))) == ["kargs['parts'][250]"]
 
 
+def test_no_more_than_twenty_changes_are_named(repo, log):
+    total([source(i, log=log) for i in range(50)], log=log).compute(scheduler="sync")
+    assert len(pd.why(total([source(i, log=log) for i in range(100, 150)], log=log)).changes) == 20
+
+
 def test_a_value_in_the_place_of_a_result(repo, log):
     add(1, 5, log=log).compute(scheduler="sync")
     fresh = source(2, log=log)
