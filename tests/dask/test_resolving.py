@@ -277,3 +277,16 @@ def test_on_a_cluster_what_is_stored_sends_no_graph_by_any_way_in(client, tasks,
         assert dask.compute(node(), [node()]) == (6, [6])
         assert node().compute() == 6
     assert (tasks.take(), executions.take()) == ((0, 0), [])
+
+
+def test_results_in_arguments_that_do_not_count_are_not_waited_for(repo, executions, log):
+    @pd.provenance(name="noted", ignore=["note"])
+    def noted(x, note):
+        return x
+
+    noted(sign(source(5, log=log), log=log), note=source(100, log=log)).compute(scheduler="sync")
+    sign(source(7, log=log), log=log).compute(scheduler="sync")
+    executions.take()
+    node = noted(sign(source(7, log=log), log=log), note=source(200, log=log))
+    assert node.compute(scheduler="sync") == 1
+    assert (node.status, executions.take()) == ("hit", [])
