@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import dask
 import dask.base
 from dask._task_spec import DataNode, Task, TaskRef
 from dask.base import is_dask_collection
-from dask.delayed import Delayed as _Delayed
+from dask.delayed import Delayed
+from dask.delayed import delayed as _delayed
 from dask.delayed import single_key
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.sizeof import sizeof as dask_sizeof
@@ -18,12 +19,14 @@ from dask.system import CPU_COUNT
 from dask.threaded import get as threaded_get
 from dask.utils import ensure_dict
 
+from provenance_dask import sizes
+
 __all__ = [
     "DataNode",
-    "Delayed",
     "HighLevelGraph",
     "Task",
     "TaskRef",
+    "as_one_result",
     "client_behind",
     "compute_in_order",
     "current_annotations",
@@ -31,39 +34,31 @@ __all__ = [
     "dask_persist",
     "high_level_graph",
     "is_dask_collection",
+    "leaves_process",
     "otherwise",
-    "register_sizeof",
+    "plain_delayed",
     "scheduler_for",
     "single_key",
     "sizeof",
     "threaded_get",
     "threads_in_force",
     "to_tasks",
+    "token_of",
 ]
 
 Scheduler: TypeAlias = Callable[..., Any]
-T = TypeVar("T")
 
 _ONE_AT_A_TIME = ("sync", "synchronous", "single-threaded")
 
 # Dask says of these neither what they take nor what they give.
-Delayed: Callable[..., Any] = _Delayed
+_make_delayed: Callable[..., Any] = Delayed
 _dask_compute: Callable[..., tuple[Any, ...]] = dask.base.compute
 dask_persist: Callable[..., tuple[Any, ...]] = dask.base.persist
+_optimize: Callable[..., tuple[Any, ...]] = dask.base.optimize
 sizeof: Callable[[object], int] = dask_sizeof
+sizes.register(sizeof)  # Dask does so by itself where the package is installed
 _get_annotations: Callable[[], dict[str, object]] = dask.base.get_annotations
 _get_scheduler: Callable[..., Scheduler | None] = dask.base.get_scheduler
-
-
-def register_sizeof(kind: type[T]) -> Callable[[Callable[[T], int]], Callable[[T], int]]:
-    """Decorate a function that says how many bytes objects of a type hold in memory."""
-    register: Callable[..., Any] = dask_sizeof.register
-
-    def decorate(size: Callable[[T], int]) -> Callable[[T], int]:
-        register(kind, size)
-        return size
-
-    return decorate
 
 
 def high_level_graph(
@@ -108,7 +103,7 @@ def compute_in_order(collections: Sequence[Any], **kwargs: Any) -> list[Any]:
 
 
 def _optimizer_of(collection: Any) -> object:
-    if not isinstance(collection, _Delayed) and hasattr(collection, "expr"):
+    if not isinstance(collection, Delayed) and hasattr(collection, "expr"):
         return None
     return getattr(collection, "__dask_optimize__", None)
 
@@ -123,6 +118,34 @@ def scheduler_for(scheduler: object) -> Scheduler:
     """What Dask would run a graph with when ``scheduler=`` was given as `scheduler`."""
     chosen: Scheduler | None = _get_scheduler(scheduler=scheduler)
     return threaded_get if chosen is None else chosen
+
+
+def leaves_process(run: Scheduler) -> bool:
+    """Whether this sends tasks to other processes, for which graphs are pickled."""
+    pools = sys.modules.get("dask.multiprocessing")
+    return client_behind(run) is not None or (pools is not None and run is pools.get)
+
+
+def as_one_result(collection: Any) -> tuple[dict[Any, Any], str]:
+    """The optimised graph of a collection, and the key of its value in it."""
+    (optimized,) = _optimize(collection)
+    single = _delayed(optimized, traverse=False)
+    return to_tasks(single), single.key
+
+
+def plain_delayed(graph: HighLevelGraph, key: str, plain: Callable[[Any], Any]) -> Any:
+    """A ``Delayed`` of what `plain` makes of the result that is called `key` in a graph."""
+    name = f"plain-{key}"
+    task = MaterializedLayer({name: Task(name, plain, TaskRef(key))})
+    # A layer is found by the name of the key that it ends in.
+    layers = {**graph.layers, name: task}
+    return _make_delayed(name, HighLevelGraph(layers, {**graph.dependencies, name: set(graph.layers)}))
+
+
+def token_of(collection: Any) -> str:
+    """Dask's token of a collection; of equal graphs it is equal."""
+    token: str = dask.base.tokenize(collection)
+    return token
 
 
 def otherwise() -> Scheduler:

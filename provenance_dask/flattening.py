@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from provenance import engine
 from provenance.engine import FunctionSpec
 from provenance.types import Kargs, RecipeKey
+from provenance_dask.embedding import CollectionStep
 from provenance_dask.resolve import above
 from provenance_dask.steps import CallStep, MemberStep, Step, is_node
 from provenance_dask.tasks import Slot, fill, is_slot
@@ -56,6 +57,8 @@ def rebuild(flats: Sequence[_Flat], node: Callable[[Step], _Node]) -> Step:
 def _taken_apart(step: Step) -> tuple[Callable[..., Step], tuple[object, ...]]:
     if isinstance(step, MemberStep):
         return _member_step, (step.member,)
+    if isinstance(step, CollectionStep):
+        return _collection_step, (step.collection, step.token)
     if not isinstance(step, CallStep):
         return _as_it_is, (step,)
     slots = {source.token: Slot(index) for index, source in enumerate(step.inputs)}
@@ -74,6 +77,10 @@ def _as_it_is(_inputs: Sequence[_Node], step: Step) -> Step:
 
 def _member_step(inputs: Sequence[_Node], member: str) -> MemberStep:
     return MemberStep(inputs[0].step, member)
+
+
+def _collection_step(_inputs: Sequence[_Node], collection: object, token: str) -> CollectionStep:
+    return CollectionStep(collection, token)
 
 
 def _call_step(  # noqa: PLR0913, PLR0917  what a call is made of; by position, as it is pickled

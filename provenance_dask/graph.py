@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from provenance import engine
 from provenance.engine import Artifact
 from provenance_dask import _compat
+from provenance_dask.literals import store_large
+from provenance_dask.options import options
 from provenance_dask.resolve import Resolution, begin
 from provenance_dask.shipping import Surroundings
 from provenance_dask.steps import Step
@@ -35,6 +37,7 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
         sources = [_compat.TaskRef(keys[source]) if source in keys else literals[source] for source in step.inputs]
         shape = [keys[source] if source in keys else resolution.hits[source].id for source in step.inputs]
         key = keys[step] = _task_key(step, where, shape)
+        tasks.update(step.support())
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
         if step.annotations is not None:
             annotated[key] = step.annotations
@@ -42,6 +45,15 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
     # Dask merges graphs by the names of their layers: the key of a root tells everything that is above it.
     name = keys[max(resolution.to_run, key=lambda step: step.serial)]
     return Graph(_compat.high_level_graph(name, tasks, annotated), keys)
+
+
+def build_remote_graph(resolution: Resolution, where: Surroundings) -> Graph:
+    """`build_graph` for other processes: large arguments are stored, and go as ids."""
+    graph = build_graph(resolution, where)
+    limit = options().literal_limit
+    if limit is not None and where.repo is not None:
+        store_large(_compat.to_tasks(graph.layers), where.repo, limit)
+    return graph
 
 
 def stored_graph(step: Step, artifact: Artifact) -> Graph:

@@ -16,13 +16,14 @@ from provenance.engine import FunctionSpec, Options, attach
 from provenance.errors import UsageError
 from provenance.types import ArtifactId
 from provenance_dask import _compat
+from provenance_dask.embedding import embed
 from provenance_dask.flattening import flatten, rebuild
-from provenance_dask.graph import Graph, build_graph, stored_graph
+from provenance_dask.graph import Graph, build_graph, build_remote_graph, stored_graph
 from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import follow, resolve
 from provenance_dask.running import compute_steps, persist, stored_ids
 from provenance_dask.shipping import Surroundings, surroundings
-from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step
+from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step, is_collection, is_node
 
 P = ParamSpec("P")
 
@@ -103,9 +104,13 @@ class LazyArtifact:
         return cast("LazyArtifact", node)
 
     def to_delayed(self) -> Any:
-        """Return a ``dask.delayed.Delayed`` of the result; what is stored now is not computed."""
+        """Return a ``dask.delayed.Delayed`` of the plain value; what is stored now is not computed.
+
+        For graphs whose tasks should not meet proxies, such as those of Dask's arrays and dataframes;
+        ``dask.delayed(node)`` gives the proxy.
+        """
         graph, key = self._graph()
-        return _compat.Delayed(key, graph.layers)
+        return _compat.plain_delayed(graph.layers, key, core.unwrap)
 
     def with_step(self, step: Step) -> LazyArtifact:
         """Return a lazy artifact for another step; this one for its own."""
@@ -163,10 +168,45 @@ class LazyArtifact:
             connect_current(where)
             resolution = resolve([self.step])
             hit = resolution.hits.get(self.step)
-            graph = build_graph(resolution, where) if hit is None else stored_graph(self.step, hit)
+            if hit is not None:
+                graph = stored_graph(self.step, hit)
+            else:
+                # Dask does not say what will run the graph.
+                remote = _compat.current_client() is not None
+                graph = (build_remote_graph if remote else build_graph)(resolution, where)
             engine.note_later(lambda: stored_ids([self.step]))
             given = self._given = _Given(graph, graph.keys[self.step], where, monotonic() + _SECONDS_REMEMBERED)
         return given.graph, given.key
+
+
+def by_token(collection: Any) -> LazyArtifact:
+    """Let a Dask collection be an argument of lazy functions, keyed by the token of its graph.
+
+    The function gets the computed value. While the token stays the same, a stored result is found without computing
+    the collection; a result is keyed by the value in the end, as that of an eager call.
+
+    Parameters
+    ----------
+    collection : Dask collection
+        An array, a bag, a dataframe, a ``Delayed``. Whoever passes it says that its token changes whenever its value
+        may, which holds for pure tasks on data that does not change.
+
+    Returns
+    -------
+    LazyArtifact
+        A node whose result is the plain value, which is not stored by itself.
+
+    Raises
+    ------
+    UsageError
+        It is no Dask collection.
+    """
+    if is_node(collection):
+        return cast("LazyArtifact", collection)
+    if not is_collection(collection):
+        msg = f"by_token takes Dask collections, got {type(collection).__name__}; pass other values as they are"
+        raise UsageError(msg)
+    return LazyArtifact(embed(collection))
 
 
 def _restored(flats: Any) -> LazyArtifact:

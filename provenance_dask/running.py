@@ -8,12 +8,12 @@ from typing import Any, Protocol, TypeVar
 from provenance import engine
 from provenance.types import ArtifactId
 from provenance_dask import _compat
-from provenance_dask.graph import build_graph
+from provenance_dask.graph import Graph, build_graph, build_remote_graph
 from provenance_dask.planning import Plan, plan_steps
 from provenance_dask.plugin import connect_if_needed
 from provenance_dask.resolve import Resolution, follow, identify, resolve, settle
 from provenance_dask.shipping import Surroundings, surroundings
-from provenance_dask.steps import Step, is_node
+from provenance_dask.steps import Step, is_collection, is_node
 
 
 class Node(Protocol):
@@ -157,7 +157,7 @@ def compute_steps(steps: Sequence[Step], scheduler: Any, kwargs: Mapping[str, An
     lacking = [step for step in dict.fromkeys(steps) if step not in results]
     if lacking:
         run, where = _prepared(scheduler)
-        graph = build_graph(resolution, where)
+        graph = _graph_for(run, resolution, where)
         computed = run(graph.layers, [graph.keys[step] for step in lacking], **kwargs)
         results.update(zip(lacking, computed, strict=True))
         settle(resolution, dict(zip(lacking, computed, strict=True)))
@@ -207,7 +207,7 @@ def _persist_nodes(nodes: Sequence[Node], scheduler: Any, kwargs: Mapping[str, A
     kept: dict[Step, Step] = {step: step for step, _ in _wanted_hits(resolution)}
     if lacking:
         run, where = _prepared(scheduler)
-        graph = build_graph(resolution, where)
+        graph = _graph_for(run, resolution, where)
         keys = [graph.keys[step] for step in lacking]
         client = _compat.client_behind(run)
         if client is None:
@@ -236,22 +236,19 @@ def _prepared(scheduler: Any) -> tuple[_compat.Scheduler, Surroundings]:
     return run, where
 
 
+def _graph_for(run: _compat.Scheduler, resolution: Resolution, where: Surroundings) -> Graph:
+    return (build_remote_graph if _compat.leaves_process(run) else build_graph)(resolution, where)
+
+
 def _wanted_hits(resolution: Resolution) -> Iterable[tuple[Step, engine.Artifact]]:
     return ((step, resolution.hits[step]) for step in resolution.roots if step in resolution.hits)
 
 
 def _map(args: tuple[Any, ...], replace: Callable[[Any], Any], *, traverse: bool) -> tuple[Any, ...]:
     if traverse:
-        mapped: Any = engine.map_leaves(args, _is_collection, replace)
+        mapped: Any = engine.map_leaves(args, is_collection, replace)
         return tuple(mapped)
-    return tuple(replace(arg) if _is_collection(arg) else arg for arg in args)
-
-
-def _is_collection(obj: object) -> bool:
-    """Whether an object is a lazy artifact or another Dask collection; a proxy, which asking would load, is none."""
-    if is_node(obj):
-        return True
-    return hasattr(type(obj), "__dask_graph__") and bool(_compat.is_dask_collection(obj))
+    return tuple(replace(arg) if is_collection(arg) else arg for arg in args)
 
 
 def _flat(keys: Any) -> Iterable[Any]:

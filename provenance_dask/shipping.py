@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import provenance as core
 from provenance import engine
 from provenance.errors import ConfigError
 from provenance.types import Repo
+from provenance_dask.options import options
 
 _MOST_REMEMBERED = 64
 
@@ -42,7 +44,8 @@ class Surroundings:
         Its name.
     config : dict or None
         What `provenance.load_config` rebuilds the configuration from; None where the repo is not part of one, or
-        keeps everything in its process.
+        keeps everything in its process. It is empty where other processes use a configuration of their own, in which
+        a repo has the same name.
     use_cache, read_only, check_mutations : bool
         The settings of the same names.
     """
@@ -55,7 +58,7 @@ class Surroundings:
     use_cache: bool
     read_only: bool
     check_mutations: bool
-    origin: object = field(default=None, repr=False)
+    origin: tuple[object, ...] = field(default=(), repr=False)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -87,7 +90,8 @@ class Surroundings:
             )
             raise ConfigError(msg)
         with _lock:
-            core.load_config(dict(self.config))
+            if self.config:
+                core.load_config(dict(self.config))
             core.set_use_cache(self.use_cache)
             core.set_read_only(self.read_only)
             core.set_check_mutations(self.check_mutations)
@@ -114,25 +118,32 @@ def home_of_process() -> str:
 def surroundings() -> Surroundings:
     """The surroundings in force here."""
     repo = engine.default_repo()
-    settings = engine.settings()
+    connect = options().connect
+    origin = engine.settings(), connect
     with _lock:
         for known in reversed(_live.values()):
-            if known.origin is settings and known.repo is repo and known.home == home_of_process():
+            same = known.repo is repo and known.home == home_of_process()
+            if same and all(map(operator.is_, known.origin, origin)):
                 return known
-        made = _describe(repo, settings)
+        made = _describe(repo, origin)
         _live[made.digest] = made
         while len(_live) > _MOST_REMEMBERED:
             del _live[next(iter(_live))]
         return made
 
 
-def _describe(repo: Repo, settings: Any) -> Surroundings:
-    config = core.current_config() if settings.repos.get(repo.name) is repo else None
-    config = dict(config) if config and not _is_private(config, repo.name) else None
+def _describe(repo: Repo, origin: tuple[Any, bool]) -> Surroundings:
+    settings, connect = origin
+    described = core.current_config() if settings.repos.get(repo.name) is repo else None
+    config: dict[str, Any] | None = None
+    if not connect:
+        config = {}
+    elif described and not _is_private(described, repo.name):
+        config = dict(described)
     flags = (settings.use_cache, settings.read_only, settings.check_mutations)
     place = "shared" if config is not None else f"{home_of_process()} {next(_serial)}"
     digest = engine.digest_of("provenance.surroundings", place, repo.name, repr(config), flags)
-    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, origin=settings)
+    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, origin=origin)
 
 
 def described_by(config: Mapping[str, Any]) -> Surroundings:

@@ -120,6 +120,10 @@ class Step:
         """The Dask task; `sources` has a proxy or a reference to another task for each input."""
         raise NotImplementedError
 
+    def support(self) -> Mapping[Any, object]:
+        """Other tasks that its own one needs, besides those of its inputs."""
+        return {}
+
     def copy(self) -> Step:
         """Another step for the same result."""
         raise NotImplementedError
@@ -228,6 +232,13 @@ def is_node(obj: object) -> bool:
     return hasattr(type(obj), _IS_NODE)
 
 
+def is_collection(obj: object) -> bool:
+    """Whether an object is a lazy artifact or another Dask collection; a proxy, which asking would load, is none."""
+    if is_node(obj):
+        return True
+    return hasattr(type(obj), "__dask_graph__") and bool(_compat.is_dask_collection(obj))
+
+
 def call_step(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> CallStep:
     """The step for a call; literals are hashed, nothing is looked up.
 
@@ -324,6 +335,13 @@ def _located(
     for hole, node in _nodes_in(kargs, varargs):
         holes[hole] = None
         place = f"varargs[{hole}]" if isinstance(hole, int) else f"kargs[{hole!r}]"
+        if not is_node(node):
+            msg = (
+                f"{place} given to {spec.label} is a Dask collection ({type(node).__name__}), which has no value before "
+                "it is computed: compute it first, or pass provenance_dask.by_token(x), which keys it by the token of "
+                "its graph"
+            )
+            raise InvalidInputsError(msg)
         found.setdefault(node.step, met.get(node.step, place))
     for step, path in met.items():
         if step not in found:
@@ -348,6 +366,6 @@ def _nodes_in(kargs: Kargs, varargs: tuple[object, ...]) -> Iterable[tuple[str |
                 nested.append(node)
                 return node
 
-            engine.map_leaves(value, is_node, collect)
+            engine.map_leaves(value, is_collection, collect)
             for node in nested:
                 yield hole, node

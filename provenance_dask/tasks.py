@@ -10,12 +10,10 @@ from provenance import engine
 from provenance.engine import ArtifactProxy, FunctionSpec
 from provenance.errors import StorageError
 from provenance.types import ArtifactId, Kargs, RecipeKey, Repo
-from provenance_dask._compat import register_sizeof, sizeof
+from provenance_dask import held
 from provenance_dask.shipping import Surroundings
 
 logger = logging.getLogger("provenance.dask")
-
-_BARE_PROXY_BYTES = 512
 
 
 class Slot:
@@ -30,11 +28,23 @@ class Slot:
         return Slot, (self.index,)
 
 
+class Plainly:
+    """Marks a literal that the call gets as the plain value: where a proxy would be seen."""
+
+    __slots__ = ("proxy",)
+
+    def __init__(self, proxy: object) -> None:
+        self.proxy = proxy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Plainly, (self.proxy,)
+
+
 class CallTask:
     """A call whose inputs are known when it runs.
 
-    `literals` has a proxy for each input that was known when the graph was planned, and None for each that is the
-    result of another task.
+    `literals` has a proxy for each input that was known when the graph was planned, None for each that is the
+    result of another task, and then the large arguments that were stored.
     """
 
     __slots__ = ("holes", "kargs", "key", "literals", "recipe", "spec", "varargs", "where")
@@ -61,7 +71,13 @@ class CallTask:
 
     def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
         """The bound arguments with the results in place of the slots."""
-        inputs = [next(results) if literal is None else literal for literal in self.literals]
+        if not self.holes:
+            return self.kargs, self.varargs
+        where = self.where
+        inputs = [
+            held.from_task(next(results), where) if literal is None else _literal(literal, where)
+            for literal in self.literals
+        ]
         return fill(self.kargs, self.varargs, self.holes, is_slot, lambda slot: inputs[slot.index])
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -102,20 +118,27 @@ def run_call(task: CallTask, *results: object) -> object:
 
     A result that could not be recorded is returned as the plain value.
     """
-    with task.where.entered():
+    with task.where.entered(), engine.recomputing_lost():
         kargs, varargs = task.arguments(iter(results))
         result = engine.run_bound(task.spec, kargs, varargs, task.recipe)
         _note_recipe(result, task.recipe)
+        held.hold(result, task.where)
         return result
 
 
 def take_member(task: MemberTask, *results: Any) -> object:
     """The proxy of one member of a composite result."""
-    with task.where.entered():
+    with task.where.entered(), engine.recomputing_lost():
         composite: Any = results[0] if task.composite is None else task.composite
         member = composite[task.member]
         _note_recipe(member, task.recipe)
         return member
+
+
+def _literal(literal: object, where: Surroundings) -> object:
+    if type(literal) is Plainly:
+        return engine.plain_value(held.from_graph(literal.proxy, where))
+    return held.from_graph(literal, where)
 
 
 def is_slot(obj: object) -> bool:
@@ -158,12 +181,3 @@ def add_recipes(repo: Repo, recipes: dict[RecipeKey, ArtifactId]) -> None:
         repo.add_recipes(recipes)
     except StorageError as error:
         logger.warning("%d recipe keys could not be recorded in repo %r: %s", len(recipes), repo.name, error)
-
-
-@register_sizeof(ArtifactProxy)
-def _size_of_proxy(proxy: ArtifactProxy) -> int:
-    """Bytes a proxy holds in memory; asking the proxy itself would load its value."""
-    if not proxy.is_loaded:
-        return _BARE_PROXY_BYTES
-    size: int = sizeof(engine.plain_value(proxy))
-    return size

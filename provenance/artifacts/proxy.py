@@ -7,13 +7,47 @@ import operator
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, TypeAlias
 
 from wrapt import BaseObjectProxy
 
 from provenance.artifacts.artifact import Artifact, find_artifact, is_restorable, reading_repo
+from provenance.errors import BlobCorruptError, BlobNotFoundError, TierUnavailableError
 from provenance.hashing import fingerprint
 from provenance.types import ArtifactId, Repo
+
+Recompute: TypeAlias = Callable[[Artifact, Exception], object]
+
+_recompute: ContextVar[Recompute | None] = ContextVar("provenance_recompute", default=None)
+
+
+class recomputing:  # noqa: N801  reads as a statement: with recomputing(fn)
+    """Let `fn` give the values of artifacts whose bytes are lost, damaged or out of reach, inside a ``with`` block.
+
+    It is called with the artifact and the error, and raises that error where it cannot help.
+    """
+
+    __slots__ = ("_fn", "_token")
+
+    def __init__(self, fn: Recompute) -> None:
+        self._fn = fn
+
+    def __enter__(self) -> None:
+        self._token = _recompute.set(self._fn)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _recompute.reset(self._token)
+
+
+def _read(artifact: Artifact) -> object:
+    try:
+        return artifact.value
+    except (BlobNotFoundError, BlobCorruptError, TierUnavailableError) as error:
+        recompute = _recompute.get()
+        if recompute is None:
+            raise
+        return recompute(artifact, error)
 
 
 class ArtifactReference:
@@ -61,7 +95,7 @@ class ArtifactProxy(BaseObjectProxy[Any]):
         with self._self_lock:
             if not self._self_loaded:
                 load = self._self_load
-                self.__wrapped__ = self.artifact.value if load is None else load()
+                self.__wrapped__ = _read(self.artifact) if load is None else load()
                 self._self_load = None
                 self._self_loaded = True
             return self.__wrapped__

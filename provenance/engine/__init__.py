@@ -15,6 +15,7 @@ from provenance.engine.inputs import Digests, Inputs, resolve_inputs
 from provenance.engine.key import artifact_id, member_id, member_recipe, recipe_from_digests, recipe_of_call
 from provenance.engine.options import Options
 from provenance.engine.preview import preview_inputs
+from provenance.engine.recompute import recomputing_lost
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
 from provenance.hashing import digest_of, fingerprint
@@ -50,6 +51,7 @@ __all__ = [
     "provenance_wrapper",
     "recipe_from_digests",
     "recipe_of_call",
+    "recomputing_lost",
     "reference_proxy",
     "resolve_inputs",
     "resolve_repo",

@@ -40,7 +40,7 @@ def run_bound(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], rec
     """`run` with bound arguments; `recipe` is the recipe key they were planned under."""
     call = prepare(spec, kargs, varargs, recipe)
     record = look_up(call)
-    return _compute(call) if record is None else _deliver_hit(call, record)
+    return compute_call(call) if record is None else _deliver_hit(call, record)
 
 
 async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
@@ -89,7 +89,8 @@ def _body_arguments(call: Call, frame: Frame) -> tuple[Kargs, tuple[object, ...]
     return kargs, tuple(unwrap_each(value, value_of) for value in call.varargs)
 
 
-def _compute(call: Call) -> object:
+def compute_call(call: Call) -> object:
+    """Run a call's body and record what it returns, whatever is stored."""
     body = _Body(call)
     try:
         with entered(body.frame):
@@ -161,7 +162,7 @@ def _load_or_recompute(call: Call, artifact: Artifact) -> object:
     try:
         return artifact.value
     except (BlobNotFoundError, BlobCorruptError, TierUnavailableError):
-        return plain_value(_compute(call))
+        return plain_value(compute_call(call))
 
 
 def _note(call: Call, artifact: Artifact) -> None:

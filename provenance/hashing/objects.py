@@ -27,6 +27,11 @@ _RESOURCES = {
     "mmap": "a mapped file changes when it is written",
 }
 
+_COMPUTE_FIRST = (
+    "Compute it first and pass the result; or give a lazy function provenance_dask.by_token(x), "
+    "which keys it by the token of its graph."
+)
+
 _PROTOCOL = 4
 
 _CONTENT: dict[type, Callable[[Any], object]] = {
@@ -73,6 +78,8 @@ def _refuse_resources(cls: type) -> None:
     for base in cls.__mro__:
         if base.__module__ in _RESOURCES:
             raise Undetermined(_RESOURCES[base.__module__])
+    if hasattr(cls, "__dask_graph__"):
+        raise Undetermined("a Dask collection has no value before it is computed", _COMPUTE_FIRST)
     if hasattr(cls, "__next__") or hasattr(cls, "__anext__"):
         raise Undetermined("an iterator is used up when it is read", "Pass a list or tuple of its items.")
     if hasattr(cls, "__await__"):
