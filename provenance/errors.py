@@ -135,7 +135,15 @@ class SetNotFoundError(NotFoundError):
 
 
 class BlobNotFoundError(NotFoundError):
-    """The bytes of a value or of a call's inputs are not in the blobstore."""
+    """The bytes of a value or of a call's inputs are not in the blobstore.
+
+    Attributes
+    ----------
+    artifact_id : str or None
+        The artifact whose value was wanted, where a proxy was asked for it.
+    """
+
+    artifact_id: str | None = None
 
 
 class StorageError(ProvenanceError):
@@ -151,7 +159,15 @@ class DuplicateKeyError(StorageError):
 
 
 class BlobCorruptError(StorageError):
-    """Stored bytes no longer have the digest they are addressed by."""
+    """Stored bytes no longer have the digest they are addressed by.
+
+    Attributes
+    ----------
+    artifact_id : str or None
+        The artifact whose value was wanted, where a proxy was asked for it.
+    """
+
+    artifact_id: str | None = None
 
 
 class CollisionError(StorageError):

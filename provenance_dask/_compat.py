@@ -10,9 +10,8 @@ import dask
 import dask.base
 from dask._task_spec import DataNode, Task, TaskRef
 from dask.base import is_dask_collection
-from dask.delayed import Delayed
+from dask.delayed import Delayed, single_key
 from dask.delayed import delayed as _delayed
-from dask.delayed import single_key
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 from dask.sizeof import sizeof as dask_sizeof
 from dask.system import CPU_COUNT
@@ -34,6 +33,7 @@ __all__ = [
     "dask_persist",
     "high_level_graph",
     "is_dask_collection",
+    "knows_size",
     "leaves_process",
     "otherwise",
     "plain_delayed",
@@ -56,9 +56,15 @@ _dask_compute: Callable[..., tuple[Any, ...]] = dask.base.compute
 dask_persist: Callable[..., tuple[Any, ...]] = dask.base.persist
 _optimize: Callable[..., tuple[Any, ...]] = dask.base.optimize
 sizeof: Callable[[object], int] = dask_sizeof
+_size_function: Callable[[type], object] = dask_sizeof.dispatch
 sizes.register(sizeof)  # Dask does so by itself where the package is installed
 _get_annotations: Callable[[], dict[str, object]] = dask.base.get_annotations
 _get_scheduler: Callable[..., Scheduler | None] = dask.base.get_scheduler
+
+
+def knows_size(kind: type) -> bool:
+    """Whether Dask has more to say of a type's size than that of any object."""
+    return _size_function(kind) is not _size_function(object)
 
 
 def high_level_graph(

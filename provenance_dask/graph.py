@@ -36,6 +36,8 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
             continue
         sources = [_compat.TaskRef(keys[source]) if source in keys else literals[source] for source in step.inputs]
         shape = [keys[source] if source in keys else resolution.hits[source].id for source in step.inputs]
+        if step.is_lost:
+            shape.append("again")
         key = keys[step] = _task_key(step, where, shape)
         tasks.update(step.support())
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)

@@ -12,9 +12,11 @@ from provenance.errors import HashingError
 from provenance.types import Repo
 from provenance_dask import _compat
 from provenance_dask.held import is_stored_proxy
-from provenance_dask.tasks import CallTask, Plainly, Slot, run_call
+from provenance_dask.tasks import CallTask, Plainly, Slot, run_call, run_lost_call
+from provenance_dask.weights import weight
 
 _SMALL = frozenset({type(None), bool, int, float, complex, Slot})
+_RUNNERS = (run_call, run_lost_call)
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _PLAIN_DATA = frozenset({"builtins", "numpy", "pandas", "pyarrow", "polars", "scipy", "xarray"})
 """Packages whose values any process can read; classes of others may be those of a notebook."""
@@ -42,7 +44,7 @@ def store_large(tasks: Mapping[str, object], repo: Repo, limit: int) -> None:
         return
     store = _Store(repo, limit)
     for task in tasks.values():
-        if type(task) is _compat.Task and task.func is run_call:
+        if type(task) is _compat.Task and task.func in _RUNNERS:
             _shrink(task.args[0], store)
 
 
@@ -84,13 +86,13 @@ class _Store:
         self._known: dict[int, tuple[object, object]] = {}
 
     def is_large(self, value: object) -> bool:
-        return _compat.sizeof(value) > self._limit
+        return weight(value) > self._limit
 
     def is_large_leaf(self, value: object) -> bool:
         kind = type(value)
         if kind in _SMALL or issubclass(kind, _CONTAINERS) or hasattr(kind, "__dataclass_fields__"):
             return False
-        return not issubclass(kind, engine.ArtifactProxy) and self.is_large(value)
+        return self.is_large(value)
 
     def proxy_of(self, value: object) -> object | None:
         """A proxy of the stored value; None if it could not be stored."""

@@ -79,11 +79,15 @@ def _connect(value: object) -> bool:
     raise _wrong("connect", value, "true or false")
 
 
-def _limit(value: Any) -> int | None:
+def _limit(value: object) -> int | None:
+    if value is None:
+        return None
     try:
-        return None if value is None else int(parse_bytes(value))
-    except (ValueError, TypeError):
-        raise _wrong("literal-limit", value, "a size such as 1 MiB, or null") from None
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            return int(parse_bytes(value))
+    except ValueError:
+        pass
+    raise _wrong("literal-limit", value, "a size such as 1 MiB, or null")
 
 
 def _wrong(key: str, value: object, expected: str) -> ConfigError:

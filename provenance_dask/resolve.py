@@ -69,7 +69,7 @@ class _Lookup:
     def remembered(self, step: Step) -> Artifact | None:
         """The result, where it was found before in the same repo."""
         found = step.found
-        return found if found is not None and found.repo is self.repo(step) else None
+        return found if found is not None and found.repo is self.repo(step) and not step.is_lost else None
 
     def by_recipe(self, steps: Iterable[Step]) -> dict[Step, Artifact]:
         """Stored results by recipe; steps without one are passed over."""
@@ -100,7 +100,7 @@ class _Lookup:
                 continue
             for step in steps if records else ():
                 record = records.get(keys[step])
-                if record is not None:
+                if record is not None and not step.is_lost:
                     found[step] = Artifact(record, repo)
         return found
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from provenance import engine
+from provenance.errors import BlobCorruptError, BlobNotFoundError
 from provenance.types import ArtifactId
-from provenance_dask import _compat
+from provenance_dask import _compat, lost
 from provenance_dask.graph import Graph, build_graph, build_remote_graph
 from provenance_dask.planning import Plan, plan_steps
 from provenance_dask.plugin import connect_if_needed
@@ -153,16 +154,35 @@ def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
 def compute_steps(steps: Sequence[Step], scheduler: Any, kwargs: Mapping[str, Any]) -> list[Any]:
     """The results of some steps: proxies, or plain values of what could not be recorded."""
     resolution = resolve(steps)
-    results: dict[Step, Any] = {step: engine.lazy_proxy(artifact) for step, artifact in _wanted_hits(resolution)}
-    lacking = [step for step in dict.fromkeys(steps) if step not in results]
-    if lacking:
+    results: dict[Step, Any] = {}
+    if any(step not in resolution.hits for step in steps):
         run, where = _prepared(scheduler)
-        graph = _graph_for(run, resolution, where)
-        computed = run(graph.layers, [graph.keys[step] for step in lacking], **kwargs)
-        results.update(zip(lacking, computed, strict=True))
-        settle(resolution, dict(zip(lacking, computed, strict=True)))
+        resolution, results = _run_misses(resolution, run, where, kwargs)
+    for step, artifact in _wanted_hits(resolution):
+        results[step] = lost.stored_proxy(step, artifact, lambda step: compute_steps([step], scheduler, kwargs)[0])
     note_used(steps)
     return [results[step] for step in steps]
+
+
+def _run_misses(
+    resolution: Resolution, run: _compat.Scheduler, where: Surroundings, kwargs: Mapping[str, Any]
+) -> tuple[Resolution, dict[Step, Any]]:
+    """Run what is not stored, and what turns out to be stored but cannot be read; results of roots that ran."""
+    with lost.Repairs() as repairs:
+        while True:
+            lacking = [step for step in dict.fromkeys(resolution.roots) if step not in resolution.hits]
+            graph = _graph_for(run, resolution, where)
+            try:
+                computed = run(graph.layers, [graph.keys[step] for step in lacking], **kwargs)
+            except (BlobNotFoundError, BlobCorruptError) as error:
+                if not repairs.note(error, resolution.hits):
+                    raise
+                resolution = resolve(resolution.roots)
+            else:
+                break
+    results = dict(zip(lacking, computed, strict=True))
+    settle(resolution, results)
+    return resolution, results
 
 
 def note_used(steps: Iterable[Step]) -> None:

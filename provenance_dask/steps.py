@@ -13,7 +13,7 @@ from provenance.errors import InvalidInputsError
 from provenance.types import ArtifactId, Kargs, RecipeKey
 from provenance_dask import _compat
 from provenance_dask.shipping import Surroundings
-from provenance_dask.tasks import CallTask, MemberTask, Slot, fill, run_call, take_member
+from provenance_dask.tasks import CallTask, MemberTask, Slot, fill, run_call, run_lost_call, take_member
 
 Status: TypeAlias = Literal["unknown", "hit", "miss", "undecided", "computed"]
 Results: TypeAlias = Mapping["Step", Artifact]
@@ -59,6 +59,8 @@ class Step:
         Results that are being computed elsewhere, by key, for a step that was persisted.
     pending : Pending or None
         Finds out what became of the step, while that is not known.
+    is_lost : bool
+        Whether the stored result could not be read, so that it has to be computed again.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Step:
         "found",
         "futures",
         "inputs",
+        "is_lost",
         "paths",
         "pending",
         "recipe",
@@ -96,6 +99,7 @@ class Step:
         self.found: Artifact | None = None
         self.futures: Mapping[str, object] | None = None
         self.pending: Pending | None = None
+        self.is_lost = False
 
     @property
     def name(self) -> str:
@@ -175,7 +179,8 @@ class CallStep(Step):
         kargs, varargs = self._filled(lambda node: slots[node.step.token])
         literals = tuple(None if type(source) is _compat.TaskRef else source for source in sources)
         payload = CallTask(key, self.spec, kargs, varargs, self.holes, literals, recipe, where)
-        return _compat.Task(key, run_call, payload, *(s for s in sources if type(s) is _compat.TaskRef))
+        run = run_lost_call if self.is_lost else run_call
+        return _compat.Task(key, run, payload, *(s for s in sources if type(s) is _compat.TaskRef))
 
     def copy(self) -> CallStep:
         """Another step for the same call."""
@@ -337,9 +342,9 @@ def _located(
         place = f"varargs[{hole}]" if isinstance(hole, int) else f"kargs[{hole!r}]"
         if not is_node(node):
             msg = (
-                f"{place} given to {spec.label} is a Dask collection ({type(node).__name__}), which has no value before "
-                "it is computed: compute it first, or pass provenance_dask.by_token(x), which keys it by the token of "
-                "its graph"
+                f"{place} given to {spec.label} is a Dask collection ({type(node).__name__}), which has no value "
+                "before it is computed: compute it first, or pass provenance_dask.by_token(x), which keys it by the "
+                "token of its graph"
             )
             raise InvalidInputsError(msg)
         found.setdefault(node.step, met.get(node.step, place))

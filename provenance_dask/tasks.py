@@ -118,9 +118,18 @@ def run_call(task: CallTask, *results: object) -> object:
 
     A result that could not be recorded is returned as the plain value.
     """
+    return _run(task, results, engine.run_bound)
+
+
+def run_lost_call(task: CallTask, *results: object) -> object:
+    """`run_call` for a result that is stored but cannot be read: it is not looked up."""
+    return _run(task, results, engine.compute_bound)
+
+
+def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]) -> object:
     with task.where.entered(), engine.recomputing_lost():
         kargs, varargs = task.arguments(iter(results))
-        result = engine.run_bound(task.spec, kargs, varargs, task.recipe)
+        result = run(task.spec, kargs, varargs, task.recipe)
         _note_recipe(result, task.recipe)
         held.hold(result, task.where)
         return result

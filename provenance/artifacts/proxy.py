@@ -44,6 +44,8 @@ def _read(artifact: Artifact) -> object:
     try:
         return artifact.value
     except (BlobNotFoundError, BlobCorruptError, TierUnavailableError) as error:
+        if not isinstance(error, TierUnavailableError):
+            error.artifact_id = artifact.id
         recompute = _recompute.get()
         if recompute is None:
             raise

@@ -8,7 +8,7 @@ from provenance._util.containers import map_leaves
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value, reference_proxy
 from provenance.engine.decorators import provenance_wrapper
-from provenance.engine.execute import run_bound
+from provenance.engine.execute import compute_bound, run_bound
 from provenance.engine.frames import current_frame
 from provenance.engine.history import stored_calls
 from provenance.engine.inputs import Digests, Inputs, resolve_inputs
@@ -31,6 +31,7 @@ __all__ = [
     "Options",
     "artifact_id",
     "attach",
+    "compute_bound",
     "current_frame",
     "current_run",
     "default_repo",

@@ -43,6 +43,13 @@ def run_bound(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], rec
     return compute_call(call) if record is None else _deliver_hit(call, record)
 
 
+def compute_bound(
+    spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recipe: RecipeKey | None = None
+) -> object:
+    """`run_bound` without looking up: the call is computed and recorded, whatever is stored."""
+    return compute_call(prepare(spec, kargs, varargs, recipe))
+
+
 async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
     """`run` for a coroutine function."""
     kargs, varargs = spec.bind(args, kwargs)

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 import provenance as core
 import provenance_dask as pd
 
@@ -145,3 +147,22 @@ def tree(leaves, log, first=0):
         pairs = [level[i : i + 2] for i in range(0, len(level), 2)]
         level = [add(*pair, log=log) if len(pair) == 2 else pair[0] for pair in pairs]
     return level[0]
+
+
+@pd.provenance(ignore=["log"])
+def block(number, length=2048, log=None):
+    """A value that is kept outside of its row."""
+    note(log, "block")
+    return np.full(length, number)
+
+
+@pd.provenance(ignore=["log"])
+def block_sum(values, log=None):
+    note(log, "block_sum")
+    return int(values.sum())
+
+
+@pd.provenance(ignore=["log"])
+def weigh(values, index, log=None):
+    note(log, "weigh")
+    return int(values.sum()) + index
