@@ -166,3 +166,28 @@ def block_sum(values, log=None):
 def weigh(values, index, log=None):
     note(log, "weigh")
     return int(values.sum()) + index
+
+
+@pd.provenance(ignore=["log"])
+def over(values, log=None):
+    note(log, "over")
+    return values + 1
+
+
+@pd.provenance(ignore=["log"], use_cache=False)
+def uncached_block(number, log=None):
+    note(log, "uncached_block")
+    return np.full(2048, number)
+
+
+@pd.provenance(ignore=["log"], returns_composite=True)
+def block_pair(number, log=None):
+    note(log, "block_pair")
+    return {"one": np.full(2048, number), "other": np.full(2048, number + 1)}
+
+
+@pd.provenance(ignore=["log"])
+def fickle(number, log=None):
+    """Another value each time."""
+    note(log, "fickle")
+    return np.full(2048, Path(log).read_text("utf-8").count("fickle"))
