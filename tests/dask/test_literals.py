@@ -245,6 +245,18 @@ def test_other_processes_get_large_arguments_by_id(configured, log):
     assert [p.load_artifact(artifact_id).name for artifact_id in result.artifact.input_artifact_ids] == ["literal"]
 
 
+@pytest.mark.parametrize("way", ["compute", "client.compute", "dask.persist"])
+def test_a_cluster_gets_large_arguments_by_id(client, log, way):
+    node = weigh(large(3), 1, log=log)
+    if way == "compute":
+        result = node.compute()
+    elif way == "client.compute":
+        result = client.compute(node).result()
+    else:
+        result = dask.persist(node)[0].compute()
+    assert [p.load_artifact(artifact_id).name for artifact_id in result.artifact.input_artifact_ids] == ["literal"]
+
+
 def test_threads_get_large_arguments_as_they_are(repo, log):
     result = weigh(large(3), 1, log=log).compute(scheduler="threads")
     assert result.artifact.input_artifact_ids == ()

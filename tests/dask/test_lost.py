@@ -176,6 +176,18 @@ def test_what_comes_out_otherwise_is_what_the_rest_is_made_of(configured, execut
     assert p.hash(last) == p.hash(p.unwrap(last))
 
 
+def test_another_version_of_the_function_is_not_asked(stored, executions, log, monkeypatch):
+    @pd.provenance(version=2, ignore=["log"])
+    def block(number, length=2048, log=None):
+        note(log, "wrong")
+        return np.full(length, -1)
+
+    monkeypatch.setattr("tests.dask.pipeline.block", block)
+    with pytest.raises(BlobCorruptError):
+        block_sum(p.load_proxy(stored), log=log).compute(scheduler="sync")
+    assert executions.take() == []
+
+
 # ---- what cannot be helped is an error that names the artifact
 
 
@@ -214,6 +226,18 @@ def test_workers_repair_what_they_meet(client, executions, log):
     assert client.compute(block_sum(block(3, log=log), log=log)).result() == TOTAL
     assert executions.take() == ["block", "block_sum"]
     assert is_sound(result.artifact_id)
+
+
+def test_a_held_result_is_no_obstacle(client, executions, log):
+    """The first worker still holds the value; the second cannot read it, and the scheduler must not offer it again."""
+    here, there = client.scheduler_info()["workers"]
+    make = local_block(ignore=["log"])
+    (kept,) = pd.persist(make(3, log=log), workers=[here])
+    damage(kept.compute().artifact)
+    client.run(p.load_config, p.current_config())
+    executions.take()
+    assert pd.compute(block_sum(make(3, log=log), log=log), workers=[there]) == (TOTAL,)
+    assert executions.take() == ["block_sum", "local"]
 
 
 def test_a_cluster_gets_again_what_its_workers_cannot_repair(client, executions, log):

@@ -9,8 +9,11 @@ import weakref
 import dask
 import pytest
 
+import provenance as p
 import provenance_dask as pd
 from provenance.engine import ArtifactProxy
+from provenance_dask import held
+from provenance_dask.shipping import described_by
 from tests.dask.pipeline import block, block_sum, heavy, number_of, weigh
 
 LENGTH = 1_000_000
@@ -109,9 +112,30 @@ def named(thing, name, log=None):
     return f"{name}{thing.number}"
 
 
-def test_results_do_not_outlive_those_who_use_them(repo, log):
-    from provenance_dask import held
+def test_what_arrives_as_an_id_is_the_value_that_is_here(configured, log):
+    where = described_by(configured)
+    held_one = block(1, log=log).compute(scheduler="sync")
+    arrived, literal = p.load_proxy(held_one.artifact_id), p.load_proxy(held_one.artifact_id)
+    assert held.from_task(arrived, where) is arrived
+    held.hold(held_one, where)
+    assert held.from_task(arrived, where) is held_one
+    assert held.from_graph(literal, where) is held_one
+    assert held.from_task(held_one, described_by(configured | {"default_repo": None})) is held_one
+    other = described_by(configured | {"default_repo": "other"})
+    assert held.from_task(arrived, other) is arrived
 
+
+def test_what_came_with_a_task_is_copied_and_shared_while_it_is_used(configured, log):
+    where = described_by(configured)
+    literal = p.load_proxy(block(1, log=log).compute(scheduler="sync").artifact_id)
+    one, other = held.from_graph(literal, where), held.from_graph(literal, where)
+    assert one is other
+    assert one.sum() == 2048
+    assert not literal.is_loaded
+    assert held.from_graph(3, where) == held.from_task(3, where) == 3
+
+
+def test_results_do_not_outlive_those_who_use_them(repo, log):
     result = block(1, log=log).compute(scheduler="sync")
     reference = weakref.ref(result)
     assert any(proxy is result for proxy in held._held.values())

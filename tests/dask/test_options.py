@@ -107,6 +107,7 @@ def test_workers_may_have_a_configuration_of_their_own(client, sqlite_config, tm
         **sqlite_config,
         "blobstores": {"disk": {"type": "disk", "cachedir": str(tmp_path / "theirs")}},
     }
+    source(1, log=log).compute()
     with dask.config.set({"provenance.connect": False}):
         client.run(p.load_config, theirs)
         result = block(1, log=log).compute()
