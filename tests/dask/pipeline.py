@@ -191,3 +191,9 @@ def fickle(number, log=None):
     """Another value each time."""
     note(log, "fickle")
     return np.full(2048, Path(log).read_text("utf-8").count("fickle"))
+
+
+@pd.provenance(remove=["log"])
+def block_of(number, log):
+    note(log, "block_of")
+    return np.full(2048, number)

@@ -237,6 +237,17 @@ def test_classes_of_a_program_travel_by_value(repo, log):
     assert run(graph, node) == f"Local {LIMIT}"
 
 
+def test_classes_that_other_processes_may_not_import_are_pickled_by_value(repo, log):
+    for value, serializer in ((large(), "pickle5"), (Point(large(), 1).x, "pickle5"), (Blob(), "cloudpickle")):
+        (task,) = graph_of(describe(value, log=log)).values()
+        assert task.args[0].literals[0].artifact.serializer == serializer
+
+
+class Blob:
+    def __init__(self):
+        self.data = large()
+
+
 def test_other_processes_get_large_arguments_by_id(configured, log):
     with p.capture_set() as captured:
         assert weigh(large(3), 1, log=log).compute(scheduler="processes", num_workers=1) == 3 * LIMIT + 1

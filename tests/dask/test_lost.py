@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from pathlib import Path
 
 import dask
@@ -12,8 +13,9 @@ import pytest
 import provenance as p
 import provenance_dask as pd
 from provenance.errors import BlobCorruptError, BlobNotFoundError
+from provenance.repos.memory import MemoryRepo
 from provenance_dask.lost import Repairs
-from tests.dask.pipeline import block, block_pair, block_sum, fickle, note, over, uncached_block
+from tests.dask.pipeline import block, block_of, block_pair, block_sum, fickle, note, over, uncached_block
 
 TOTAL = 3 * 2048
 
@@ -174,6 +176,75 @@ def test_what_comes_out_otherwise_is_what_the_rest_is_made_of(configured, execut
     assert total == last.sum() > 2048
     assert total.artifact.input_hashes["kargs['values']"] == p.hash(last)
     assert p.hash(last) == p.hash(p.unwrap(last))
+
+
+class Damaged(MemoryRepo):
+    """Its bytes stay where they are when they turn out to be damaged, as those of a store that is not written."""
+
+    def __init__(self):
+        super().__init__(name="damaged")
+        self.damaged = set()
+
+    def load_value(self, record):
+        if record.id in self.damaged:
+            message = "damaged"
+            raise BlobCorruptError(message)
+        return super().load_value(record)
+
+    def save(self, draft):
+        self.damaged.discard(draft.record.id)
+        return super().save(draft)
+
+
+def _by_id(dsk, keys, **kwargs):
+    """A scheduler between whose tasks results travel as ids."""
+    graph, results = dict(dsk), {}
+
+    def result_of(key):
+        if key not in results:
+            task = graph[key]
+            results[key] = task({name: pickle.loads(pickle.dumps(result_of(name))) for name in task.dependencies})
+        return results[key]
+
+    return [result_of(key) for key in keys]
+
+
+def test_bytes_that_stay_damaged_are_no_hit_when_the_graph_is_sent_again(executions, log):
+    repo = Damaged()
+    p.set_default_repo(repo)
+    make = local_block(ignore=["log"])
+    repo.damaged.add(make(3, log=log).compute(scheduler="sync").artifact_id)
+    executions.take()
+    assert block_sum(make(3, log=log), log=log).compute(scheduler=_by_id) == TOTAL
+    assert executions.take() == ["block_sum", "local"]
+    node = make(4, log=log)
+    repo.damaged.add(node.compute(scheduler="sync").artifact_id)
+    assert block_sum(node, log=log).compute(scheduler=_by_id) == 4 * 2048
+
+
+def test_what_was_not_recorded_is_not_made_up(configured, executions, log):
+    """The argument `log` was removed and has no default: only the graph knows it."""
+    stored = block_of(3, log).compute(scheduler="sync")
+    damage(stored.artifact)
+    executions.take()
+    with pytest.raises(BlobCorruptError):
+        block_sum(p.load_proxy(stored.artifact_id), log=log).compute(scheduler="sync")
+    assert block_sum(block_of(3, log), log=log).compute(scheduler="sync") == TOTAL
+    assert executions.take() == ["block_of", "block_sum"]
+
+
+def test_it_is_repaired_where_it_is_stored(configured, executions, log, tmp_path):
+    configured["artifact_repos"]["other"] = {"type": "sqlite", "db": str(tmp_path / "other.db"), "store": "disk"}
+    p.load_config(configured)
+    with p.using_repo("other"):
+        stored = block(3, log=log).compute(scheduler="sync").artifact
+    damage(stored)
+    other = p.get_repo_by_name("other")
+    assert block_sum(other[stored.id].proxy(), log=log).compute(scheduler="sync") == TOTAL
+    assert executions.take() == ["block", "block", "block_sum"]
+    assert stored.id not in p.get_default_repo()
+    with p.using_repo("other"):
+        assert is_sound(stored.id)
 
 
 def test_another_version_of_the_function_is_not_asked(stored, executions, log, monkeypatch):

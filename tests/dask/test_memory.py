@@ -116,6 +116,8 @@ def test_what_arrives_as_an_id_is_the_value_that_is_here(configured, log):
     where = described_by(configured)
     held_one = block(1, log=log).compute(scheduler="sync")
     arrived, literal = p.load_proxy(held_one.artifact_id), p.load_proxy(held_one.artifact_id)
+    earlier = p.load_proxy(held_one.artifact_id)
+    assert held.from_task(earlier, where) is earlier
     assert held.from_task(arrived, where) is arrived
     held.hold(held_one, where)
     assert held.from_task(arrived, where) is held_one

@@ -19,6 +19,7 @@ import provenance_dask as pd
 from provenance.errors import ConfigError
 from provenance_dask import preload
 from provenance_dask.options import options
+from provenance_dask.shipping import surroundings
 from tests.dask.pipeline import block, source
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,14 @@ def test_workers_may_have_a_configuration_of_their_own(client, sqlite_config, tm
         assert not list((tmp_path / "blobs").rglob("*/*"))
         p.load_config(theirs)
         assert p.load_proxy(result.artifact_id).sum() == 2048
+
+
+def test_what_is_sent_with_tasks_follows_the_option(configured):
+    assert surroundings().config == p.current_config()
+    with dask.config.set({"provenance.connect": False}):
+        assert surroundings().config == {}
+        assert surroundings() is surroundings()
+    assert surroundings().config == p.current_config()
 
 
 def test_workers_of_their_own_need_the_repo(client, log):

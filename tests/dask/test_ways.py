@@ -141,6 +141,12 @@ def test_another_token_with_the_same_value_computes_the_collection_only(repo, ex
     assert executions.take() == ["counted"]
 
 
+def test_collections_of_one_kind_are_told_apart(repo, log):
+    nodes = [describe(pd.by_token(array.sum()), log=log) for array in (da.ones(3), da.zeros(3))]
+    assert nodes[0].key != nodes[1].key
+    assert pd.compute(*nodes, scheduler="sync") == (repr(np.float64(3)), repr(np.float64(0)))
+
+
 def test_the_artifact_is_that_of_the_eager_call(repo, log):
     result = total(pd.by_token(dask.delayed([1, 2])), log=log).compute(scheduler="sync")
     assert result.artifact.id == total([1, 2]).artifact_id
