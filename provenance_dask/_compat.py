@@ -33,6 +33,7 @@ __all__ = [
     "dask_persist",
     "high_level_graph",
     "is_dask_collection",
+    "is_in_task",
     "knows_size",
     "leaves_process",
     "otherwise",
@@ -164,6 +165,18 @@ def client_behind(scheduler: Scheduler) -> Any | None:
     """The distributed client whose ``get`` this is, if it is one's."""
     owner = getattr(scheduler, "__self__", None)
     return owner if hasattr(owner, "register_plugin") else None
+
+
+def is_in_task() -> bool:
+    """Whether this runs in a task on a distributed worker."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None or not hasattr(distributed, "get_worker"):
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def current_client() -> Any | None:

@@ -53,6 +53,8 @@ def connect_if_needed(client: Any, where: Surroundings) -> None:
     """Configure the workers for a computation, unless they are already or share this process's state."""
     if where.config is None or client.asynchronous or _connected.get(client) == where.digest:
         return  # tasks carry the configuration too: it is what an asynchronous client relies on
+    if _compat.is_in_task():
+        return  # a task that computes does not configure the cluster it runs on
     _register(client, where)
 
 
