@@ -40,6 +40,12 @@ class CollectionStep(Step):
         """Type of the collection."""
         return type(self.collection).__name__
 
+    @property
+    def label(self) -> str:
+        """Module and name of that type."""
+        kind = type(self.collection)
+        return f"{kind.__module__}.{kind.__qualname__}"
+
     def content_id(self, results: Results) -> ArtifactId:  # noqa: ARG002  there are no inputs
         """The id of no artifact: whether the value is known is not known before it is computed."""
         return ArtifactId(self.token)

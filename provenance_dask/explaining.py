@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from provenance import engine
 from provenance.engine import FunctionSpec
 from provenance.errors import UsageError
-from provenance.types import JSON, ArtifactRecord
+from provenance.types import JSON, ArtifactId, ArtifactRecord, Repo
+from provenance_dask.literals import is_literal
 from provenance_dask.resolve import Resolution, repo_of, resolve
 from provenance_dask.steps import CallStep, MemberStep, Results, Step, has_hooks, is_node, reuses_results
 
@@ -33,7 +34,7 @@ _SENTENCES: Mapping[Reason, str] = {
     "code": "is another lambda than that of the nearest stored call",
     "arguments": "differs in its arguments from every stored call",
     "upstream": "needs results that no stored call was made with",
-    "always computed": "is computed each time: use_cache is off for it",
+    "always computed": "is computed each time: it is not cached",
     "unusable": "is recorded, but its value is lost, or was computed with use_cache off",
 }
 
@@ -109,7 +110,7 @@ def explain(step: Step, resolution: Resolution) -> Why:
     """Why a step of a resolved graph has to run."""
     while isinstance(step, MemberStep) and step not in resolution.hits:
         step = step.inputs[0]
-    label = step.spec.label
+    label = step.label
     running = {waiting.token for waiting in resolution.to_run if waiting.futures is None}
     if step.token not in running:
         return Why(label, "stored", ())
@@ -119,7 +120,8 @@ def explain(step: Step, resolution: Resolution) -> Why:
     if not stored:
         return Why(label, "never run", ())
     known = _describe(step, resolution.hits)
-    differences = min((list(_differences(record, known)) for record in stored), key=len)
+    literals = _literals_among(stored, known, repo_of(step))
+    differences = min((list(_differences(record, known, literals)) for record in stored), key=len)
     kinds = {difference.kind for difference in differences}
     reason: Reason = next((reason for reason in _BY_WEIGHT if reason in kinds), "unusable")
     return Why(label, reason, tuple(difference.change for difference in differences[:_MOST_CHANGES]))
@@ -175,14 +177,24 @@ def _argument_of(path: str) -> str:
     return path[: path.index("]") + 1]
 
 
-def _differences(record: ArtifactRecord, call: _Described) -> Iterator[_Difference]:
+def _literals_among(stored: Iterable[ArtifactRecord], call: _Described, repo: Repo) -> frozenset[ArtifactId]:
+    """Large arguments that stored calls were sent as artifacts: they are values, not results of other calls."""
+    ids = {edge.artifact_id for record in stored for edge in record.edges if edge.path not in call.references}
+    return frozenset(key for key, record in repo.find_records(list(ids)).items() if is_literal(record))
+
+
+def _differences(record: ArtifactRecord, call: _Described, literals: frozenset[ArtifactId]) -> Iterator[_Difference]:
     """What differs between a stored call and one that is not, the same each time."""
     version = call.spec.options.version
     if (record.version, type(record.version)) != (version, type(version)):
         yield _Difference("version", Change("version", record.version, version))
     elif "<lambda>" in call.spec.qualname and record.code_id != call.spec.code_id:
         yield _Difference("code", Change("code", record.code_id, call.spec.code_id))
-    edges = {edge.path: edge.artifact_id for edge in record.edges if edge.kind == "input"}
+    edges = {
+        edge.path: edge.artifact_id
+        for edge in record.edges
+        if edge.kind == "input" and edge.artifact_id not in literals
+    }
     differing = set(call.waiting)
     if call.digests is not None:
         # An argument that one of the calls does not have counts too.

@@ -9,7 +9,7 @@ from typing import Any
 import provenance as core
 from provenance import engine
 from provenance.errors import HashingError
-from provenance.types import Repo
+from provenance.types import ArtifactRecord, Repo
 from provenance_dask import _compat
 from provenance_dask.held import is_stored_proxy
 from provenance_dask.tasks import CallTask, Plainly, Slot, run_call, run_lost_call
@@ -32,6 +32,11 @@ def literal(digest: str, value: object) -> object:  # noqa: ARG001  the digest i
 def literal_object(digest: str, value: object) -> object:  # noqa: ARG001  as above
     """A large argument whose class may be defined in a notebook or a program."""
     return value
+
+
+def is_literal(record: ArtifactRecord) -> bool:
+    """Whether an artifact is a large argument that was stored here, and not the result of a user's function."""
+    return record.fn_module == __name__
 
 
 def store_large(tasks: Mapping[str, object], repo: Repo, limit: int) -> None:

@@ -107,6 +107,11 @@ class Step:
         return self.spec.name
 
     @property
+    def label(self) -> str:
+        """Module and qualified name of what is called."""
+        return self.spec.label
+
+    @property
     def key(self) -> str:
         """Name and token: what users see as the node's key."""
         return f"{self.name}-{self.token}"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dask
+import numpy as np
 import pytest
 
 import provenance as p
 import provenance_dask as pd
 from provenance.errors import UsageError
 from provenance.repos.memory import MemoryRepo
-from tests.dask.pipeline import add, fails, now, source, split, total
+from provenance_dask.graph import build_remote_graph
+from provenance_dask.resolve import resolve
+from provenance_dask.shipping import surroundings
+from tests.dask.pipeline import add, describe, fails, now, source, split, total
 
 
 def make(version=0, **options):
@@ -277,6 +282,20 @@ def test_nothing_runs_and_nothing_is_loaded(repo, executions, log):
     executions.take()
     assert pd.why(number_of(heavy(2, log=log), log=log)).reason == "upstream"
     assert executions.take() == []
+
+
+def test_large_arguments_are_values_wherever_they_are_kept(repo, log):
+    def run(node):
+        graph = build_remote_graph(resolve([node.step]), surroundings())
+        return dask.get(dict(graph.layers), graph.keys[node.step])
+
+    values = np.ones(1 << 14)
+    stored = run(describe([source(1, log=log).compute(scheduler="sync"), values], log=log))
+    assert {artifact.name for artifact in p.dependencies(stored)} == {"describe", "literal", "source"}
+    why = pd.why(describe([source(1, log=log).compute(scheduler="sync"), values + 1], log=log))
+    assert (why.reason, paths(why)) == ("arguments", ["kargs['anything']"])
+    why = pd.why(describe([source(2, log=log), values], log=log))
+    assert (why.reason, paths(why)) == ("upstream", ["kargs['anything'][0]"])
 
 
 def test_only_lazy_artifacts_are_explained(repo):
