@@ -1,4 +1,7 @@
-"""Functions that worker processes can import. Each appends a line to the file `log` when its body runs."""
+"""Functions that worker processes can import. Each appends a line to the file `log` when its body runs.
+
+Little is imported here: a worker imports a module in its event loop, and answers nobody meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -125,6 +128,26 @@ def eager_add(a, b=0, log=None):
 def nests(x, log=None):
     note(log, "nests")
     return eager_add(x, 1, log=log) * 2
+
+
+@pd.provenance(ignore=["log"])
+def spreads(numbers, log=None):
+    """A body that computes a graph of its own on the cluster it runs on."""
+    from distributed import worker_client
+
+    note(log, "spreads")
+    with worker_client():
+        results = pd.compute([add(source(number, log=log), 1, log=log) for number in numbers])
+    return sum(map(core.unwrap, results[0]))
+
+
+def plain_sum(x, log):
+    """An ordinary function that calls a cached one."""
+    return core.unwrap(eager_add(x, 1, log=log))
+
+
+def name_of_repo():
+    return core.get_default_repo().name
 
 
 @pd.provenance(ignore=["log"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import sysconfig
 from pathlib import Path
@@ -17,7 +18,20 @@ from pandas import DataFrame
 import provenance as p
 import provenance_dask as pd
 from provenance.errors import HashingError, InvalidInputsError, UsageError
-from tests.dask.pipeline import add, block, describe, eager_add, nests, note, now, source, total
+from tests.dask.pipeline import (
+    add,
+    block,
+    describe,
+    eager_add,
+    name_of_repo,
+    nests,
+    note,
+    now,
+    plain_sum,
+    source,
+    spreads,
+    total,
+)
 
 
 @pd.provenance(name="frame")
@@ -180,6 +194,54 @@ def test_a_collection_by_token_can_be_a_result(repo):
     assert kept.compute(scheduler="sync") == 4
 
 
+def test_plans_count_collections_by_their_type(repo, log):
+    def node(x):
+        return add(total(pd.by_token(db.from_sequence([1, 2])), log=log), x, log=log)
+
+    plan = pd.plan(node(1))
+    assert {name: (counts["to_run"], counts["undecided"]) for name, counts in plan.by_function.items()} == {
+        "Bag": (1, 0),
+        "total": (0, 1),
+        "add": (0, 1),
+    }
+    assert plan.not_estimated == ("Bag", "add", "total")
+    assert plan.visualize().dot.count("to run") == 1
+    node(1).compute(scheduler="sync")
+    assert (pd.plan(node(1)).hits, pd.plan(node(2)).to_run) == (3, 1)
+    assert pd.plan(node(2)).by_function["Bag"]["hits"] == 1
+
+
+def test_why_a_collection_is_computed(repo, log):
+    node = pd.by_token(db.from_sequence([1, 2]))
+    total(node, log=log).compute(scheduler="sync")
+    why = pd.why(node)
+    assert (why.function, why.reason) == ("dask.bag.core.Bag", "always computed")
+    other = pd.by_token(db.from_sequence([1, 3]))
+    why = pd.why(total(other, log=log))
+    assert (why.reason, [change.path for change in why.changes]) == ("upstream", ["kargs['parts']"])
+    assert why.changes[0].after == {"awaits": other.key}
+
+
+def test_the_status_of_a_collection(repo, log):
+    node = pd.by_token(db.from_sequence([1, 2]))
+    user = total(node, log=log)
+    assert (node.status, user.status) == ("unknown", "unknown")
+    pd.plan(user)
+    assert (node.status, user.status) == ("miss", "undecided")
+    user.compute(scheduler="sync")
+    assert (node.status, user.status) == ("computed", "computed")
+
+
+@pytest.mark.parametrize("kind", COLLECTIONS)
+def test_nodes_with_collections_pickle(repo, log, kind):
+    node = describe([pd.by_token(COLLECTIONS[kind]()), source(1, log=log)], log=log)
+    copy = pickle.loads(pickle.dumps(node))
+    assert copy.key == node.key
+    assert [step.token for step in copy.step.inputs] == [step.token for step in node.step.inputs]
+    assert copy.compute(scheduler="sync") == repr([COLLECTIONS[kind]().compute(scheduler="sync"), 1])
+    assert pd.plan(node).hits == 3
+
+
 def test_by_token_takes_collections_only(repo, log):
     with pytest.raises(UsageError, match="takes Dask collections, got list"):
         pd.by_token([1])
@@ -247,17 +309,6 @@ def test_as_completed(client, log):
     assert sorted(future.result() for future in as_completed(futures)) == [1, 2, 3, 4]
 
 
-@pd.provenance(ignore=["log"])
-def spreads(numbers, log=None):
-    """A body that computes a graph of its own on the cluster it runs on."""
-    from distributed import worker_client
-
-    note(log, "spreads")
-    with worker_client():
-        results = pd.compute([add(source(number, log=log), 1, log=log) for number in numbers])
-    return sum(map(p.unwrap, results[0]))
-
-
 def test_a_worker_client_inside_of_a_task(client, executions, log):
     result = spreads([1, 2, 3], log=log).compute()
     assert result == 9
@@ -265,11 +316,7 @@ def test_a_worker_client_inside_of_a_task(client, executions, log):
     used = {artifact.name for artifact in p.dependencies(result)}
     assert used == {"spreads", "add", "source"}
     assert pd.plan(add(source(2, log=log), 1, log=log)).to_run == 0
-    assert set(client.run(_default_repo).values()) == {"local"}
-
-
-def _default_repo():
-    return p.get_default_repo().name
+    assert set(client.run(name_of_repo).values()) == {"local"}
 
 
 def test_an_eager_function_inside_of_a_task_of_ours_is_part_of_the_job(client, executions, log):
@@ -281,18 +328,14 @@ def test_an_eager_function_inside_of_a_task_of_ours_is_part_of_the_job(client, e
 def test_an_eager_function_inside_of_an_ordinary_task_is_cached_outside_of_the_job(client, executions, log):
     pd.connect(client)
     with p.capture_set() as captured:
-        futures = [client.submit(_adds, 1, log, pure=False) for _ in range(2)]
+        futures = [client.submit(plain_sum, 1, log, pure=False) for _ in range(2)]
         assert [future.result() for future in futures[:1]] == [2]
         assert futures[1].result() == 2
         assert add(source(1, log=log), 1, log=log).compute() == 2
     assert sorted(p.load_artifact(artifact_id).name for artifact_id in captured[0]) == ["add", "source"]
     assert "eager_add" in executions.take()
-    assert client.submit(_adds, 1, log, pure=False).result() == 2
+    assert client.submit(plain_sum, 1, log, pure=False).result() == 2
     assert executions.take() == []
-
-
-def _adds(x, log):
-    return p.unwrap(eager_add(x, 1, log=log))
 
 
 @pytest.mark.parametrize("run", ["cold", "warm"])
