@@ -10,6 +10,11 @@ from pathlib import Path
 from provenance._util.access import make_folders
 from provenance.types import BlobKey
 
+try:
+    import fcntl
+except ImportError:  # not a Unix: each caller has a file of its own
+    fcntl = None  # type: ignore[assignment]
+
 
 @contextmanager
 def partial_file(folder: Path, key: BlobKey) -> Iterator[str]:
@@ -26,14 +31,14 @@ def partial_file(folder: Path, key: BlobKey) -> Iterator[str]:
     try:
         yield path
     finally:
+        # By closing alone it would stay locked as long as a process lives that was forked meanwhile.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
 def _locked(path: str) -> int | None:
     """Open and lock a file, unless another caller has it or has just published it under another name."""
-    try:
-        import fcntl  # noqa: PLC0415  not every system has it
-    except ImportError:
+    if fcntl is None:
         return None
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
+from provenance._util.causes import causes
+
 _SECRET_NAMES = re.compile(r"secret|token|pass|key|credential|sas|connection_string|pkey|auth|sig", re.IGNORECASE)
 _NOT_SECRET = frozenset({"key_filename", "look_for_keys", "allow_agent", "host_key_policy", "auth_timeout"})
 _HIDDEN = "***"
@@ -47,15 +49,7 @@ class Secrets:
 
     def are_in(self, exc: BaseException) -> bool:
         """Whether a failure, or what caused it, would show one of them."""
-        seen: set[int] = set()
-        link: BaseException | None = exc
-        while link is not None and id(link) not in seen:
-            seen.add(id(link))
-            shown = f"{link}{link.args}"
-            if self.hide(shown) != shown:
-                return True
-            link = link.__cause__ or link.__context__
-        return False
+        return any(self.hide(shown) != shown for shown in (f"{link}{link.args}" for link in causes(exc)))
 
 
 def _values(options: object, *, within: bool) -> Iterator[str]:

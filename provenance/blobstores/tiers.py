@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, Literal, Protocol, TypeAlias, TypedDict, TypeVar, get_args
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from provenance.blobstores.outages import Action, Outages, is_outage
 from provenance.errors import (
@@ -25,19 +25,6 @@ Permission: TypeAlias = Literal["read", "write", "delete"]
 
 RETRY_SECONDS = 10.0
 """How long a member that was out of reach is left out, unless a chain is told otherwise."""
-
-
-class ChainOptions(TypedDict, total=False):
-    """How a chain treats its members.
-
-    ``write_policy`` says which of the writable members must take what is written: each of them (``all``), only the
-    nearest one (``first``), or at least one (``any``). ``on_unreachable`` says whether a member that is out of reach is
-    left out for ``retry_seconds`` (``skip``), or is an error (``raise``).
-    """
-
-    write_policy: WritePolicy
-    on_unreachable: OnUnreachable
-    retry_seconds: float
 
 
 class Member(Protocol):
@@ -67,8 +54,12 @@ class Tiers(Generic[M]):
         What the chain is called in messages, as in ``chained repo 'team'``.
     logger : logging.Logger
         Where it is said once per outage that a member is out of reach.
-    write_policy, on_unreachable, retry_seconds
-        See `ChainOptions`.
+    write_policy : {"all", "first", "any"}
+        Which of the writable members must take what is written: each of them, only the nearest one, or at least one.
+    on_unreachable : {"skip", "raise"}
+        Whether a member that is out of reach is left out for `retry_seconds`, or is an error.
+    retry_seconds : float
+        How long it is left out.
 
     Raises
     ------

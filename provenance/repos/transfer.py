@@ -75,17 +75,12 @@ def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | No
         Its value is lost or damaged.
     """
     found, value, _ = located or source.value_source(record)
-    recipe = found.recipe
-    if recipe is not None:
-        leads_to = source.find_recipes((recipe,)).get(recipe)
-        if leads_to is None or leads_to.id != found.id:
-            recipe = None  # it was forgotten since the record was read
-    inputs = _inputs(found, source)
+    recipes = () if found.recipe is None else source.recipes_of((found.id,))
     return Draft(
-        record=replace(found, recipe=recipe, sequence=None, inputs_blob=None),
+        record=replace(to_be_copied(found, recipes), inputs_blob=None),
         run=source.find_run(found.run_id) or RunRecord(found.run_id, {}),
         value=None if found.value_blob is None else copied_payload(value),
-        inputs=inputs,
+        inputs=_inputs(found, source),
         value_extension="" if found.value_blob is None else found.value_blob.key[64:],
     )
 

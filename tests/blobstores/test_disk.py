@@ -24,6 +24,7 @@ from provenance.blobstores.verified import VerifiedFiles
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, StorageError
 from provenance.testing.blobstores import BIG, key_of
 from provenance.types import BlobKey
+from tests import disks
 from tests.parts import missing
 
 KEY = key_of(b"x")
@@ -370,13 +371,8 @@ class TestFailures:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder with 1 MiB of space."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mount.returncode != 0:
-        missing("the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with disks.small_disk(tmp_path / "small", "1m") as folder:
+        yield folder
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can mount a small file system")

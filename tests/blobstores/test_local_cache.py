@@ -29,7 +29,7 @@ from provenance.blobstores.writer import spool
 from provenance.errors import BlobNotFoundError, ConfigError
 from provenance.testing.blobstores import BIG, key_of
 from provenance.types import BlobKey
-from tests.parts import missing
+from tests import disks
 
 KB = 1000
 
@@ -676,13 +676,8 @@ class TestLocks:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mount.returncode != 0:
-        missing("the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with disks.small_disk(tmp_path / "cache", "1m") as folder:
+        yield folder
 
 
 def far(tmp_path: Path, **options: Any) -> FsspecStore:

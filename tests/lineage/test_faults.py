@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import provenance as p
 from provenance.blobstores import DiskStore
 from provenance.repos.sql import SqlRepo
 from provenance.testing.drafts import LARGE, a_draft, an_id, edge_to
+from tests.disks import remount, small_disk
 from tests.lineage.conftest import open_repo
 
 COUNT = 30
@@ -118,35 +118,25 @@ def test_bytes_that_another_process_sweeps_from_the_target_are_sent_again(source
     assert team.get_value(an_id(4)) == [LARGE, 4]
 
 
-@contextmanager
-def small_disk(folder):
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 def test_a_target_that_is_full(source, tmp_path):
-    with small_disk(tmp_path / "small") as folder:
+    with small_disk(tmp_path / "small", "400k") as folder:
         team = SqlRepo(tmp_path / "team.db", DiskStore(folder / "blobs", name="small"), name="team")
         with pytest.raises(p.StorageError, match=r"(?s)small.*(space|full)"):
             p.promote(IDS, team)
         stored = team.find_records(IDS)
         assert all(team.batch_has_values(list(stored.values())))
         assert list((folder / "blobs/tmp").iterdir()) == []
-        subprocess.run(["mount", "-o", "remount,size=4m", folder], check=True)
+        remount(folder, "size=4m")
         p.promote(IDS, team)
         assert_all_but(team, set())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk")
 def test_a_target_that_cannot_be_written(source, tmp_path):
-    with small_disk(tmp_path / "small") as folder:
+    with small_disk(tmp_path / "small", "400k") as folder:
         team = SqlRepo(tmp_path / "team.db", DiskStore(folder / "blobs", name="small"), name="team")
-        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        remount(folder, "ro")
         with pytest.raises(p.StorageError, match="small"):
             p.promote(IDS, team)
         assert team.find_records(IDS) == {}

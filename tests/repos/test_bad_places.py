@@ -19,6 +19,7 @@ from provenance.errors import RepoUnavailableError, RepoUnreachableError
 from provenance.repos.journal.backlog import Replayed
 from provenance.repos.sql import SqlRepo
 from provenance.testing.drafts import LARGE, a_draft, an_id
+from tests.disks import remount, small_disk
 from tests.parts import missing
 from tests.repos.test_postgres import open_repo
 
@@ -26,35 +27,12 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore::provenance.RepoOutageWarning")
 
 
-class Disk:
-    """A small file system of its own."""
-
-    def __init__(self, place, size):
-        self.place = place
-        self._mount("-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", place)
-
-    def make_read_only(self):
-        self._mount("-o", "remount,ro", self.place)
-
-    def end(self):
-        subprocess.run(["umount", "--lazy", self.place], check=True)
-
-    @staticmethod
-    def _mount(*arguments):
-        done = subprocess.run(["mount", *arguments], capture_output=True, check=False)
-        if done.returncode:
-            missing(f"the right to mount a file system ({done.stderr.decode().strip()})")
-
-
 @pytest.fixture
 def disk(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root may mount a file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = Disk(place, "4m")
-    yield made
-    made.end()
+    with small_disk(tmp_path / "disk", "4m") as place:
+        yield place
 
 
 def fill(repo):
@@ -94,9 +72,9 @@ def nothing_is_lost(repo, tmp_path, free):
 
 
 def test_sqlite_on_a_disk_that_fills(disk, tmp_path):
-    ballast = disk.place / "ballast"
+    ballast = disk / "ballast"
     ballast.write_bytes(b"x" * 1_500_000)
-    repo = SqlRepo(disk.place / "repo.db", DiskStore(tmp_path / "blobs"), journal=tmp_path / "journal")
+    repo = SqlRepo(disk / "repo.db", DiskStore(tmp_path / "blobs"), journal=tmp_path / "journal")
     nothing_is_lost(repo, tmp_path, ballast.unlink)
     repo.close()
 
@@ -110,11 +88,11 @@ def test_postgres_on_a_disk_that_fills(disk, postgres, tmp_path):
         if folder == Path("/tmp"):
             break
     if postgres.user is not None:
-        shutil.chown(disk.place, postgres.user)
-    disk.place.chmod(0o700)
+        shutil.chown(disk, postgres.user)
+    disk.chmod(0o700)
     repo = None
     with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as admin:
-        admin.execute(f"CREATE TABLESPACE {space} LOCATION '{disk.place}'")
+        admin.execute(f"CREATE TABLESPACE {space} LOCATION '{disk}'")
         admin.execute("CREATE DATABASE filled TEMPLATE template0 ENCODING 'UTF8'")
         admin.execute(f"ALTER DATABASE filled SET default_tablespace = {space}")
         try:
@@ -132,17 +110,17 @@ def test_postgres_on_a_disk_that_fills(disk, postgres, tmp_path):
 
 def test_sqlite_that_may_only_be_read(disk, tmp_path):
     """Written by a process that may, on a file system that then may not be written any more."""
-    path, store = disk.place / "repo.db", DiskStore(tmp_path / "blobs")
+    path, store = disk / "repo.db", DiskStore(tmp_path / "blobs")
     repo = SqlRepo(path, store)
     repo.save(a_draft(1, LARGE))
     repo._rows._database.fetch_all("PRAGMA journal_mode = DELETE")  # WAL needs a file beside, also to be read
     repo.close()
-    disk.make_read_only()
+    remount(disk, "ro")
     reader = SqlRepo(path, store, write=False, delete=False)
     assert reader.get_value(an_id(1)) == LARGE
     with pytest.raises(RepoUnavailableError, match=rf"the database {path} cannot be used: .*set write: false"):
         SqlRepo(path, store).save(a_draft(2))
-    for missing_path in (disk.place / "new.db", disk.place / "folder" / "new.db"):
+    for missing_path in (disk / "new.db", disk / "folder" / "new.db"):
         with pytest.raises(RepoUnavailableError, match=f"the database {missing_path}.*right to write"):
             SqlRepo(missing_path, store)
     reader.close()

@@ -8,7 +8,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
 import sys
 import warnings
 from dataclasses import replace
@@ -34,9 +33,9 @@ from provenance.repos.journal.folder import JournalFolder
 from provenance.repos.sql import SqlRepo, postgres_database
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, as_written, edge_to
 from tests.repos.test_postgres import count, open_repo
+from tests.repos.together import run_together
 from tests.servers.postgres import postgres_server
 
-ROOT = Path(__file__).parents[2]
 DOWN = RepoUnreachableError("down")
 
 
@@ -466,20 +465,8 @@ while repo.replay_journal().waiting:
 """
 
 
-def start(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    run = [sys.executable, "-c", PROCESS, str(tmp_path)]
-    return subprocess.Popen(run, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def test_processes_keep_and_replay_at_once(sqlite, tmp_path, journal):
-    processes = [start(tmp_path) for _ in range(4)]
-    for process in processes:
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, errors.decode()
+    run_together([[sys.executable, "-c", PROCESS, tmp_path]] * 4, timeout=100)
     assert entries(journal) == []
     assert count(sqlite, "artifacts") == 5 + 4 * 20
 

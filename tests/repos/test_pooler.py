@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +10,7 @@ import provenance as p
 from provenance.testing.drafts import a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract
 from tests.repos.test_postgres import count, open_repo
-
-ROOT = Path(__file__).parents[2]
+from tests.repos.together import run_together
 
 
 class TestPooledPostgresRepo(RepoContract):
@@ -95,16 +91,7 @@ with ThreadPoolExecutor(4) as pool:
 
 def test_processes_share_it(pgbouncer, tmp_path):
     run = [sys.executable, "-c", PROCESS, pgbouncer.url(), tmp_path]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    processes = [
-        subprocess.Popen(run, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)
-    ]
-    for process in processes:
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, errors.decode()
+    run_together([run] * 4, timeout=100)
     repo = p.from_config(
         {
             "blobstores": {"files": {"type": "disk", "cachedir": str(tmp_path / "blobs")}},

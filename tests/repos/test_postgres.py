@@ -25,6 +25,7 @@ from provenance.repos.sql.postgres_server import PostgresServer
 from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract
+from tests.repos.together import run_together
 from tests.servers.postgres import PASSWORD
 
 ROOT = Path(__file__).parents[2]
@@ -82,16 +83,7 @@ def test_processes_that_start_at_once_share_a_new_database(postgres, tmp_path):
     """They race for making the database, the schema, the tables and each artifact."""
     url = postgres.url("made_by_processes", options="-cdefault_transaction_isolation%3Dserializable")
     run = [sys.executable, "-c", PROCESS, url, tmp_path, "50"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    processes = [
-        subprocess.Popen(run, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)
-    ]
-    for process in processes:
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, errors.decode()
+    run_together([run] * 4, timeout=100)
     repo = SqlRepo(url, DiskStore(tmp_path / "blobs"), schema="shared")
     counts = [count(repo, table) for table in ("artifacts", "artifact_inputs", "recipes", "runs")]
     assert counts == [25 + 4 * 40, 25, 100, 1]

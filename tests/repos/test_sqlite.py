@@ -28,6 +28,7 @@ from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck
 from provenance.repos.sql import SqlRepo
 from provenance.repos.storable_text import original_text, storable_text
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, edge_to
+from tests.repos.together import run_together
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,13 +119,7 @@ for step in range(100):
 
 def test_processes_that_start_at_once_share_a_new_file(tmp_path):
     """They race for making the file, for the switch to WAL, for the tables and for each artifact."""
-    processes = [run_python(PROCESS, tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
-    for process in processes:
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    for process in processes:
-        _, errors = process.communicate(timeout=100)
-        assert process.returncode == 0, errors.decode()
+    run_together([[sys.executable, "-c", PROCESS, tmp_path]] * 4, timeout=100)
     assert [count(tmp_path, table) for table in ("artifacts", "artifact_inputs", "recipes", "runs")] == [25, 25, 25, 1]
     repo = open_repo(tmp_path)
     for seed in range(25):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+
+from provenance._util.causes import causes
 
 _LOWEST_STATUS = 100
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -76,19 +77,9 @@ _CREDENTIAL_TYPES = frozenset(
 )
 
 
-def chain(exc: BaseException) -> Iterator[BaseException]:
-    """A failure and what caused it, the outermost first."""
-    seen: set[int] = set()
-    link: BaseException | None = exc
-    while link is not None and id(link) not in seen:
-        seen.add(id(link))
-        yield link
-        link = link.__cause__ or link.__context__
-
-
 def status_of(exc: BaseException) -> int | None:
     """The HTTP status the storage answered with, if it was that."""
-    return next((status for link in chain(exc) if (status := _status(link)) is not None), None)
+    return next((status for link in causes(exc) if (status := _status(link)) is not None), None)
 
 
 def _status(link: BaseException) -> int | None:
@@ -102,7 +93,7 @@ def _status(link: BaseException) -> int | None:
 
 def code_of(exc: BaseException) -> str:
     """The name by which the storage calls what went wrong, such as ``NoSuchBucket``; empty if it gave none."""
-    for link in chain(exc):
+    for link in causes(exc):
         response = getattr(link, "response", None)
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
@@ -114,7 +105,7 @@ def code_of(exc: BaseException) -> str:
 
 def is_transient(exc: BaseException) -> bool:
     """Whether the same may succeed when it is tried again."""
-    links = list(chain(exc))
+    links = list(causes(exc))
     if any(isinstance(link, socket.gaierror) or _is_of(link, _CREDENTIAL_TYPES) for link in links):
         return is_lost_name(links)
     if code_of(exc) in _PASSING_CODES:
@@ -135,14 +126,14 @@ def is_lost_name(links: list[BaseException]) -> bool:
 
 def is_unknown_host(exc: BaseException) -> bool:
     """Whether there is no host of this name."""
-    return any(isinstance(link, socket.gaierror) for link in chain(exc))
+    return any(isinstance(link, socket.gaierror) for link in causes(exc))
 
 
 def is_refusal(exc: BaseException) -> bool:
     """Whether the storage, or the library on behalf of it, does not accept who asks."""
     if status_of(exc) in {401, 403} or code_of(exc) in _REFUSING_CODES:
         return True
-    return any(_refuses(link) for link in chain(exc))
+    return any(_refuses(link) for link in causes(exc))
 
 
 def _refuses(link: BaseException) -> bool:

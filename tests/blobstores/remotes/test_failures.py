@@ -145,10 +145,9 @@ class TestRights:
         with pytest.raises(BlobCorruptError):
             store.get(KEY)
 
+    @pytest.mark.parametrize("any_server", ["s3"], indirect=True)
     @pytest.mark.parametrize("code", ["ExpiredToken", "TokenRefreshRequired"])
     def test_a_token_that_has_expired(self, proxied, code):
-        if proxied.name != "s3":
-            return
         store = proxied.store()
         body = f"<Error><Code>{code}</Code><Message>The provided token has expired.</Message></Error>".encode()
         proxied.proxy.fail(400, 1000, body=body)
