@@ -6,11 +6,16 @@ import contextlib
 import errno
 import os
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from provenance._util.access import PRIVATE, Access, StrPath, make_folders, set_mode
 
+T = TypeVar("T")
+
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EINVAL})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.EACCES})
+_MOST_FOLDERS = 10
 _NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 
@@ -20,11 +25,7 @@ def create_temporary(folder: StrPath, access: Access = PRIVATE) -> tuple[int, st
     The file cannot be opened for writing a second time, so what is published from it stays as it was written.
     """
     path = os.path.join(folder, f"{os.getpid()}-{os.urandom(8).hex()}")
-    try:
-        descriptor = os.open(path, _NEW, access.published)
-    except FileNotFoundError:
-        make_folders(folder, access)
-        descriptor = os.open(path, _NEW, access.published)
+    descriptor = _in_folder(folder, access, lambda: os.open(path, _NEW, access.published))
     set_mode(descriptor, access.published, access)
     return descriptor, path
 
@@ -52,14 +53,23 @@ def publish(temporary: StrPath, target: StrPath, access: Access = PRIVATE) -> bo
         False if `target` exists already; both are then left as they are.
     """
     try:
-        try:
-            _move_without_clobbering(temporary, target)
-        except FileNotFoundError:
-            make_folders(os.path.dirname(target), access)
-            _move_without_clobbering(temporary, target)
+        _in_folder(os.path.dirname(target), access, lambda: _move_without_clobbering(temporary, target))
     except FileExistsError:
         return False
     return True
+
+
+def _in_folder(folder: StrPath, access: Access, act: Callable[[], T]) -> T:
+    """Do something in a folder, which is made when it turns out to be missing.
+
+    Another process may remove it once more before that is done, as it is empty: one that cleans up a cache.
+    """
+    for _ in range(_MOST_FOLDERS):
+        try:
+            return act()
+        except FileNotFoundError:
+            make_folders(folder, access)
+    return act()
 
 
 def _move_without_clobbering(temporary: StrPath, target: StrPath) -> None:

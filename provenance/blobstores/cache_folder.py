@@ -84,6 +84,12 @@ class CacheFolder:
         bool
             False if there are too many, and they cannot be removed.
         """
+        try:
+            return self._is_kept_below(most)
+        except FileNotFoundError:  # another process has cleaned up, so there is nothing left
+            return True
+
+    def _is_kept_below(self, most: int) -> bool:
         while self._counted() > most:
             with locked_folder(self._disk.cachedir) as is_mine:
                 # The one who has it looks at the number again after this.

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from provenance._util import atomic
+from provenance._util.access import make_folders
 from provenance._util.payload import Buffers, FileContent, Streamed, bytes_of
 from provenance.blobstores.digests import hash_bytes, hash_file
 from provenance.blobstores.writer import HashingFile, spool
@@ -155,3 +156,35 @@ class TestWriting:
         with path.open("rb") as file:
             file.seek(100)
             assert hash_file(file.fileno()) == hash_bytes(data) == key_of(data)
+
+
+class TestFoldersThatOthersRemove:
+    """A process that ends may remove a folder of a cache, as it is empty, just after another one has made it."""
+
+    @pytest.fixture(autouse=True)
+    def removed_twice(self, monkeypatch):
+        left = [2]
+
+        def make(folder, access=atomic.PRIVATE):
+            made = make_folders(folder, access)
+            if left[0]:
+                left[0] -= 1
+                os.rmdir(folder)
+            return made
+
+        monkeypatch.setattr(atomic, "make_folders", make)
+
+    def test_files_are_published_all_the_same(self, tmp_path):
+        (tmp_path / "temporary").write_bytes(b"x")
+        assert atomic.publish(tmp_path / "temporary", tmp_path / "ab" / "cd")
+        assert (tmp_path / "ab" / "cd").read_bytes() == b"x"
+        assert not (tmp_path / "temporary").exists()
+
+    def test_temporary_files_are_made_all_the_same(self, tmp_path):
+        descriptor, path = atomic.create_temporary(tmp_path / "tmp")
+        os.close(descriptor)
+        assert os.path.exists(path)
+
+    def test_a_file_that_is_not_there_is_an_error(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            atomic.publish(tmp_path / "nothing", tmp_path / "ab" / "cd")
