@@ -205,11 +205,57 @@ class ArtifactRecord:
     journaled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one holder to compute and store one artifact; a later lease has a larger `fence`."""
+
+    artifact_id: ArtifactId
+    holder: str
+    fence: int
+
+
+UsedAs: TypeAlias = Literal["hit", "computed", "nested"]
+"""How a job used an artifact: found stored, computed, or computed inside of another call."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobUse:
+    """That a job used the artifact this goes with, and how."""
+
+    job_id: str
+    used_as: UsedAs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCall:
+    """A call that raised. One read from a repo has `sequence` and `failed_at` set.
+
+    `artifact_id` is the id that its result would have had; `traceback` is text.
+    """
+
+    artifact_id: ArtifactId
+    name: str
+    version: Version
+    fn_module: str
+    fn_name: str
+    error_type: str
+    message: str
+    traceback: str
+    run_id: str
+    compute_seconds: float
+    input_hashes: Mapping[str, str] = field(default_factory=dict)
+    inputs_json: JSON = None
+    job_id: str | None = None
+    failed_at: datetime | None = None
+    sequence: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A computed call that is about to be stored: the record without its bytes, and the bytes.
 
-    A payload of None leaves what the record says (its value already lies in the store).
+    A payload of None leaves what the record says (its value already lies in the store). The lease it was computed
+    under is given back, and its use by a job noted, when it is stored.
     """
 
     record: ArtifactRecord
@@ -217,6 +263,8 @@ class Draft:
     value: Payload | None
     inputs: Payload | None
     value_extension: str = ""
+    lease: Lease | None = None
+    job: JobUse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ class Intake:
             recipes = {key: entry.record.id for entry in new for key in sound[entry.record.id].recipes}
             stored.update({row.record.id: row.record for row in self._rows.insert_many(new, recipes)})
         for key in lost & sound.keys():
-            stored[key] = self._rows.replace(stored[key], *entries[key])
+            stored[key] = self._rows.replace(stored[key], entries[key])
         return [self._failed.get(artifact.id) or stored[artifact.id] for artifact in artifacts]
 
     # ---- bytes

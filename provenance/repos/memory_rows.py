@@ -75,19 +75,20 @@ class MemoryRows:
             found = self._runs.get(run_id)
             return None if found is None else found.record
 
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
+    def insert(self, entry: Entry) -> Inserted:
         """Store a row, unless its id is taken."""
+        record = entry.record
         with self._lock:
             existing = self._artifacts.get(record.id)
             if existing is None:
-                self._restore(record, blobs)
+                self._restore(record, entry.blobs)
                 stored = replace(
                     record,
                     edges=tuple(record.edges),
                     sequence=next(self._sequence),
                     computed_at=record.computed_at or datetime.now(UTC),
                 )
-                self._link(stored, run)
+                self._link(stored, entry.run)
             if record.recipe is not None:
                 self._recipes[record.recipe] = record.id
             return Inserted(stored, is_new=True) if existing is None else Inserted(existing, is_new=False)
@@ -98,7 +99,7 @@ class MemoryRows:
             for entry in entries:  # before any is stored, as this is what can fail
                 if entry.record.id not in self._artifacts:
                     self._restore(entry.record, entry.blobs)
-            inserted = [self.insert(entry.record, entry.run, BlobCheck(self.sweeps, _ignore)) for entry in entries]
+            inserted = [self.insert(entry._replace(blobs=BlobCheck(self.sweeps, _ignore))) for entry in entries]
             self.add_recipes(recipes)
             return inserted
 
@@ -127,19 +128,18 @@ class MemoryRows:
                 del self._references[key]
                 self._unreferenced[key] = monotonic()
 
-    def replace(
-        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
-    ) -> ArtifactRecord:
+    def replace(self, old: ArtifactRecord, new: Entry) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already."""
         with self._lock:
             current = self._artifacts.get(old.id)
             if current is None or (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
-                return self.insert(new, run, blobs).record
-            self._restore(new, blobs)
-            stored = replace(new, sequence=old.sequence, computed_at=new.computed_at or datetime.now(UTC))
+                return self.insert(new).record
+            record = new.record
+            self._restore(record, new.blobs)
+            stored = replace(record, sequence=old.sequence, computed_at=record.computed_at or datetime.now(UTC))
             self._unlink(old)
-            self._link(stored, run)
-            if old.value_id != new.value_id:
+            self._link(stored, new.run)
+            if old.value_id != record.value_id:
                 self.remove_recipes(self.downstream((old.id,)))
             return stored
 

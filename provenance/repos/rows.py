@@ -12,6 +12,8 @@ from provenance.types import (
     ArtifactId,
     ArtifactRecord,
     BlobKey,
+    JobUse,
+    Lease,
     RecipeKey,
     RunRecord,
     SetId,
@@ -43,11 +45,16 @@ class BlobCheck(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A row to be stored, the facts about its process, and how to make sure that its blobs are there."""
+    """A row to be stored, the facts about its process, and how to make sure that its blobs are there.
+
+    The lease is given back, and the use by a job is noted, in the transaction that stores the row.
+    """
 
     record: ArtifactRecord
     run: RunRecord | None
     blobs: BlobCheck
+    lease: Lease | None = None
+    job: JobUse | None = None
 
 
 class Rows(Protocol):
@@ -69,7 +76,7 @@ class Rows(Protocol):
     def run(self, run_id: str) -> RunRecord | None:
         """The facts about one process."""
 
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
+    def insert(self, entry: Entry) -> Inserted:
         """Store a row with its edges, recipe, run and references to blobs, unless its id is taken.
 
         Raises
@@ -84,9 +91,7 @@ class Rows(Protocol):
         All are stored or, if this raises what `insert` raises, none is.
         """
 
-    def replace(
-        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
-    ) -> ArtifactRecord:
+    def replace(self, old: ArtifactRecord, new: Entry) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already.
 
         Recipe keys of everything downstream are removed if the value is another one.

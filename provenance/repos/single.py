@@ -22,7 +22,7 @@ from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.queries import Query, Row
-from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Rows
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -195,10 +195,10 @@ class SingleRepo(BaseRepo):
         draft = replace(draft, record=with_plain_json(draft.record))
         is_given = draft.value is None and draft.record.value_blob is not None
         blobs = BlobCheck(UNKNOWN_SWEEPS if is_given else self._rows.sweeps, partial(self._restore, draft))
-        with_bytes = self._with_bytes(draft)
-        record, is_new = self._rows.insert(with_bytes, draft.run, blobs)
+        entry = Entry(self._with_bytes(draft), draft.run, blobs, draft.lease, draft.job)
+        record, is_new = self._rows.insert(entry)
         if not is_new and self._is_lost(record):
-            record = self._rows.replace(record, with_bytes, draft.run, blobs)
+            record = self._rows.replace(record, entry)
             self._cache.drop((record.id,))
         self._cache.add((record,), self._cache.drops)
         return record

@@ -25,7 +25,7 @@ from provenance.errors import (
 )
 from provenance.repos.chained import ChainedRepo
 from provenance.repos.memory import MemoryRepo
-from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry
 from provenance.testing.drafts import LARGE, RUN, a_draft, a_recipe, an_id, edge_to
 from provenance.types import RunRecord
 from tests.blobstores.test_chain_policies import Switched as SwitchedStore
@@ -475,7 +475,7 @@ def test_the_latest_set_of_those_in_reach(tiers):
 @pytest.mark.parametrize("count", [30, 3000])
 def test_each_member_is_asked_once_for_many(tiers, count):
     for seed in range(count):
-        tiers[seed % 3]._rows.rows.insert(a_draft(0, id=an_id(seed), value_inline=b"x").record, RUN, NO_CHECK)
+        tiers[seed % 3]._rows.rows.insert(Entry(a_draft(0, id=an_id(seed), value_inline=b"x").record, RUN, NO_CHECK))
     chain = ChainedRepo(tiers)
     ids = [an_id(seed) for seed in reversed(range(count))]
     for repo in tiers:

@@ -11,6 +11,7 @@ import pytest
 from provenance.artifacts.sets import ArtifactSet
 from provenance.blobstores import DiskStore
 from provenance.errors import RepoUnavailableError, RepoUnreachableError
+from provenance.repos.rows import Entry
 from provenance.repos.sql import SqlRepo, postgres_database
 from provenance.repos.sql.postgres_circuit import Circuit
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
@@ -51,7 +52,7 @@ def test_a_write_is_repeated_wherever_its_connection_is_cut(line, tmp_path, writ
     repo = open_repo(line, tmp_path)
     repo.save(a_full_draft(0))
     for seed in range(1, 60):
-        repo._rows.insert(a_draft((seed, "victim")).record, None, None)
+        repo._rows.insert(Entry(a_draft((seed, "victim")).record, None, None))
         if write is WRITES["delete_set"]:
             repo.save_set(ArtifactSet([an_id(("set", seed))]).to_record())
     for warm in (1, 2, 3, 4):  # until statements are prepared
@@ -82,7 +83,7 @@ def test_a_write_is_repeated_wherever_its_connection_is_cut(line, tmp_path, writ
 def test_a_write_whose_commit_is_not_answered_is_repeated_and_done_once(line, tmp_path, write):
     repo = open_repo(line, tmp_path)
     repo.save(a_full_draft(0))
-    repo._rows.insert(a_draft((1, "victim")).record, None, None)
+    repo._rows.insert(Entry(a_draft((1, "victim")).record, None, None))
     repo.save_set(ArtifactSet([an_id(("set", 1))]).to_record())
     line.drop_answer_to(b"COMMIT")
     before = {table: count(repo, table) for table in ("artifacts", "artifact_inputs", "recipes", "artifact_sets")}

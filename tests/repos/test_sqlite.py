@@ -24,7 +24,7 @@ from provenance.blobstores import DiskStore, MemoryStore
 from provenance.errors import BlobNotFoundError, ConfigError, RepoUnavailableError
 from provenance.repos import cache
 from provenance.repos.memory import MemoryRepo
-from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry
 from provenance.repos.sql import SqlRepo
 from provenance.repos.storable_text import original_text, storable_text
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, edge_to
@@ -310,10 +310,10 @@ def test_a_repair_does_not_undo_what_another_process_did(tmp_path, make_repo):
     new = a_draft(1, "new").record
     new = replace(new, value_inline=b"new")
     check = BlobCheck(UNKNOWN_SWEEPS, lambda key: None)
-    repaired = repo._rows.replace(old, new, None, check)
-    assert repo._rows.replace(old, replace(new, value_inline=b"late"), None, check) == repaired
+    repaired = repo._rows.replace(old, Entry(new, None, check))
+    assert repo._rows.replace(old, Entry(replace(new, value_inline=b"late"), None, check)) == repaired
     repo.delete(old.id)
-    again = repo._rows.replace(old, replace(new, value_blob=old.value_blob, value_inline=None), None, check)
+    again = repo._rows.replace(old, Entry(replace(new, value_blob=old.value_blob, value_inline=None), None, check))
     assert repo._rows.records([old.id]) == {old.id: again}
 
 

@@ -100,13 +100,13 @@ def test_an_upgraded_database_is_like_a_new_one(place, schema, tmp_path, postgre
 def test_items_of_the_index_stay_what_they_are(place):
     """They were stored by a library that made them the same way, or searches would find nothing."""
     place.restore(2)
-    repo = open_repo(place, write=False)
-    [[mark, last]] = repo._rows._database.fetch_all(
-        f"SELECT value, (SELECT max(sequence) FROM {repo._rows._dialect.table('artifacts')}) "
-        f"FROM {repo._rows._dialect.table('meta')} WHERE key = 'indexed'"
+    database = place.database()
+    meta, artifacts = map(database.dialect.table, ("meta", "artifacts"))
+    [[mark, last]] = database.fetch_all(
+        f"SELECT value, (SELECT max(sequence) FROM {artifacts}) FROM {meta} WHERE key = 'indexed'"
     )
-    assert mark == last == 2
-    _search(repo)
+    assert mark == last == 2  # so none is made when the repo is upgraded
+    _search(open_repo(place))
 
 
 def test_an_older_repo_that_may_not_be_written_is_refused(place):

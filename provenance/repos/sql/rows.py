@@ -125,8 +125,9 @@ class SqlRows:
     # ---- storing
 
     @repeatable
-    def insert(self, record: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck) -> Inserted:
+    def insert(self, entry: Entry) -> Inserted:
         """Store a row, unless its id is taken."""
+        record, run = entry.record, entry.run
         row = parameters(record, self._dialect)
         with self._adding() as transaction:
             self._put_run(transaction, run)
@@ -135,7 +136,7 @@ class SqlRows:
                 self._note_unused(transaction, record)
                 stored = self._current(transaction, record.id)
             else:
-                self._refer_to_blobs(transaction, record, blobs)
+                self._refer_to_blobs(transaction, record, entry.blobs)
                 stored = self._complete(transaction, record, inserted)
             if record.recipe is not None:
                 transaction.execute(self._recipe.put, (record.recipe, record.id))
@@ -237,42 +238,34 @@ class SqlRows:
             transaction.execute(self._blob.note_unused, (ref.key, ref.size))
 
     @repeatable
-    def replace(
-        self, old: ArtifactRecord, new: ArtifactRecord, run: RunRecord | None, blobs: BlobCheck
-    ) -> ArtifactRecord:
+    def replace(self, old: ArtifactRecord, new: Entry) -> ArtifactRecord:
         """Put other bytes in the place of lost ones, unless another caller did so already."""
-        row = parameters(new, self._dialect)
+        record = new.record
+        row = parameters(record, self._dialect)
         with self._writing() as transaction:
             found = transaction.execute(self._read.record, (old.id,)).fetchone()
             if found is None:
-                return self._insert_again(transaction, row, new, run, blobs)
+                return self._insert_again(transaction, row, new)
             current = record_from(found, self._dialect)
             if (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
                 return current
-            self._put_run(transaction, run)
+            self._put_run(transaction, new.run)
             updated = transaction.execute(self._write.update_artifact, (*row[1:], old.id)).fetchone()
             transaction.execute(self._write.remove_edges, (updated[0],))
-            self._index.replace(transaction, current, new)
-            self._refer_to_blobs(transaction, new, blobs)
+            self._index.replace(transaction, current, record)
+            self._refer_to_blobs(transaction, record, new.blobs)
             self._release(transaction, [ref.key for ref in _blobs(current)])
-            if current.value_id != new.value_id:
+            if current.value_id != record.value_id:
                 found = transaction.execute(self._read.downstream, self._batch((old.id,))).fetchall()
                 self._remove_recipes(transaction, [row[0] for row in found])
-            return self._complete(transaction, new, updated)
+            return self._complete(transaction, record, updated)
 
-    def _insert_again(
-        self,
-        transaction: Transaction,
-        row: tuple[object, ...],
-        record: ArtifactRecord,
-        run: RunRecord | None,
-        blobs: BlobCheck,
-    ) -> ArtifactRecord:
+    def _insert_again(self, transaction: Transaction, row: tuple[object, ...], entry: Entry) -> ArtifactRecord:
         """Store a row whose predecessor was deleted meanwhile."""
-        self._put_run(transaction, run)
+        self._put_run(transaction, entry.run)
         inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
-        self._refer_to_blobs(transaction, record, blobs)
-        return self._complete(transaction, record, inserted)
+        self._refer_to_blobs(transaction, entry.record, entry.blobs)
+        return self._complete(transaction, entry.record, inserted)
 
     @repeatable
     def add_recipes(self, recipes: Mapping[RecipeKey, ArtifactId]) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of these tables; the number of the last migration."""
 MIN_READER = 1
 """The oldest `SCHEMA_VERSION` whose library can read them."""
@@ -203,3 +203,62 @@ set_label_items = sa.Table(
     sa.Column("item", sa.Text(), primary_key=True, comment="digest of a label and its value"),
     _reference("set_labels", name="labels_sequence", primary_key=True, index=True),
 )
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("fence", Sequence, primary_key=True, autoincrement=True, comment="grows with each lease that is given"),
+    sa.Column("artifact_id", sa.Text(), nullable=False, unique=True),
+    _text("holder"),
+    sa.Column("expires_at", Time, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Who may compute what at present; nothing is stored under a lease that is not here any more."""
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    _sequence(),
+    sa.Column("id", sa.Text(), nullable=False, unique=True),
+    sa.Column("labels", Json, nullable=False),
+    _text("run_id"),
+    sa.Column("started_at", Time, nullable=False),
+    sa.Column("ended_at", Time, nullable=True),
+    sqlite_autoincrement=True,
+)
+
+job_artifacts = sa.Table(
+    "job_artifacts",
+    metadata,
+    sa.Column("job_id", sa.Text(), primary_key=True),
+    # Both refer to no row, so that it costs nothing to check; an artifact may be deleted, or lie in another repo.
+    sa.Column("artifact_id", sa.Text(), primary_key=True),
+    sa.Column("used_as", sa.Text(), nullable=False, comment="hit, computed or nested"),
+    _text("run_id"),
+    sqlite_with_rowid=False,
+)
+
+failed_calls = sa.Table(
+    "failed_calls",
+    metadata,
+    _sequence(),
+    sa.Column("artifact_id", sa.Text(), nullable=False),
+    _text("name"),
+    sa.Column("version", sa.Text(), nullable=False, comment="JSON, so that 1 and '1' differ"),
+    _text("fn_module"),
+    _text("fn_name"),
+    sa.Column("input_hashes", Json, nullable=False),
+    sa.Column("inputs_json", Json, nullable=False),
+    _text("error_type"),
+    _text("message"),
+    _text("traceback"),
+    sa.Column("compute_seconds", sa.Double(), nullable=False),
+    _text("run_id"),
+    _text("job_id", nullable=True),
+    sa.Column("failed_at", Time, nullable=False),
+    sa.Index(None, "artifact_id", "sequence"),
+    sa.Index(None, "name", "sequence"),
+    sa.Index(None, "job_id", "sequence"),
+    sqlite_autoincrement=True,
+)
+"""Calls that raised; never looked up as results."""
