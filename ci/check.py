@@ -18,6 +18,7 @@ PYTHON = sys.executable
 SCRIPTS = Path(PYTHON).parent
 DEBIAN_PACKAGES = {
     "faketime": "faketime",
+    "iproute2": "ip",
     "npm": "npm",
     "openssh-server": "sshd",
     "pgbouncer": "pgbouncer",

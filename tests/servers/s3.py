@@ -46,15 +46,15 @@ class S3:
 
 
 @contextmanager
-def s3_server() -> Iterator[S3]:
-    """Start a server with one bucket."""
+def s3_server(host: str = HOST) -> Iterator[S3]:
+    """Start a server with one bucket, at an address of this machine."""
     with temporary_folder("s3") as folder:
-        ports = free_ports(10)
-        server = S3(f"http://{HOST}:{ports[0]}")
+        ports = free_ports(10, host)
+        server = S3(f"http://{host}:{ports[0]}")
         (folder / "s3.json").write_text(json.dumps(_identities()))
         environment = {"HOME": str(folder), "TMPDIR": str(folder)}
         try:
-            with running(_command(folder, ports), folder, lambda: _has_bucket(server), env=environment):
+            with running(_command(folder, host, ports), folder, lambda: _has_bucket(server), env=environment):
                 yield server
         finally:
             for port in ports:  # it has sockets whose place cannot be chosen
@@ -75,15 +75,15 @@ def _identities() -> dict:
     }
 
 
-def _command(folder: Path, ports: list[int]) -> list[object]:
+def _command(folder: Path, host: str, ports: list[int]) -> list[object]:
     s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, admin, admin_grpc = ports
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed") or "weed"
     return [
         program,
         "mini",
         f"-dir={folder}",
-        f"-ip={HOST}",
-        f"-ip.bind={HOST}",
+        f"-ip={host}",
+        f"-ip.bind={host}",
         f"-bucket={BUCKET}",
         f"-s3.config={folder}/s3.json",
         f"-s3.port={s3}",
