@@ -54,7 +54,7 @@ def s3_server(host: str = HOST) -> Iterator[S3]:
         (folder / "s3.json").write_text(json.dumps(_identities()))
         environment = {"HOME": str(folder), "TMPDIR": str(folder)}
         try:
-            with running(_command(folder, host, ports), folder, lambda: _has_bucket(server), env=environment):
+            with running(_command(folder, ports, host), folder, lambda: _has_bucket(server), env=environment):
                 yield server
         finally:
             for port in ports:  # it has sockets whose place cannot be chosen
@@ -75,7 +75,7 @@ def _identities() -> dict:
     }
 
 
-def _command(folder: Path, host: str, ports: list[int]) -> list[object]:
+def _command(folder: Path, ports: list[int], host: str = HOST) -> list[object]:
     s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc, admin, admin_grpc = ports
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed") or "weed"
     return [
