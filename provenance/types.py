@@ -218,6 +218,17 @@ UsedAs: TypeAlias = Literal["hit", "computed", "nested"]
 """How a job used an artifact: found stored, computed, or computed inside of another call."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A named piece of work, and the process that began it. One read from a repo has `started_at` set."""
+
+    id: str
+    labels: Mapping[str, JSON]
+    run_id: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class JobUse:
     """That a job used the artifact this goes with, and how."""

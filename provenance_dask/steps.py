@@ -183,7 +183,7 @@ class CallStep(Step):
         slots = {step.token: Slot(index) for index, step in enumerate(self.inputs)}
         kargs, varargs = self._filled(lambda node: slots[node.step.token])
         literals = tuple(None if type(source) is _compat.TaskRef else source for source in sources)
-        payload = CallTask(key, self.spec, kargs, varargs, self.holes, literals, recipe, where)
+        payload = CallTask(key, self.spec, kargs, varargs, self.holes, literals, recipe, where, engine.current_job())
         run = run_lost_call if self.is_lost else run_call
         return _compat.Task(key, run, payload, *(s for s in sources if type(s) is _compat.TaskRef))
 

@@ -9,7 +9,7 @@ from typing import Any
 from provenance import engine
 from provenance.engine import ArtifactProxy, FunctionSpec
 from provenance.errors import StorageError
-from provenance.types import ArtifactId, Kargs, RecipeKey, Repo
+from provenance.types import ArtifactId, JobUse, Kargs, RecipeKey, Repo
 from provenance_dask import held
 from provenance_dask.shipping import Surroundings
 
@@ -44,10 +44,10 @@ class CallTask:
     """A call whose inputs are known when it runs.
 
     `literals` has a proxy for each input that was known when the graph was planned, None for each that is the
-    result of another task, and then the large arguments that were stored.
+    result of another task, and then the large arguments that were stored. `job` is the job that the graph was made for.
     """
 
-    __slots__ = ("holes", "kargs", "key", "literals", "recipe", "spec", "varargs", "where")
+    __slots__ = ("holes", "job", "kargs", "key", "literals", "recipe", "spec", "varargs", "where")
 
     def __init__(  # noqa: PLR0913, PLR0917  the parts of one call; by position, as it is pickled
         self,
@@ -59,6 +59,7 @@ class CallTask:
         literals: tuple[object, ...],
         recipe: RecipeKey | None,
         where: Surroundings,
+        job: JobUse | None,
     ) -> None:
         self.key = key
         self.spec = spec
@@ -68,6 +69,7 @@ class CallTask:
         self.literals = literals
         self.recipe = recipe
         self.where = where
+        self.job = job
 
     def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
         """The bound arguments with the results in place of the slots."""
@@ -81,8 +83,8 @@ class CallTask:
         return fill(self.kargs, self.varargs, self.holes, is_slot, lambda slot: inputs[slot.index])
 
     def __reduce__(self) -> tuple[object, ...]:
-        parts = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe, self.where)
-        return CallTask, parts
+        call = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe)
+        return CallTask, (*call, self.where, self.job)
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "provenance_dask.CallTask", self.key
@@ -127,7 +129,7 @@ def run_lost_call(task: CallTask, *results: object) -> object:
 
 
 def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]) -> object:
-    with task.where.entered(), engine.recomputing_lost():
+    with task.where.entered(), engine.working_for(task.job), engine.recomputing_lost():
         kargs, varargs = task.arguments(iter(results))
         result = run(task.spec, kargs, varargs, task.recipe)
         _note_recipe(result, task.recipe)

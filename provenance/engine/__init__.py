@@ -18,6 +18,7 @@ from provenance.engine.preview import preview_inputs
 from provenance.engine.recompute import recomputing_lost
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
+from provenance.engine.working import current_job, working_for
 from provenance.hashing import digest_of, fingerprint
 from provenance.repos.capture import is_capturing, note_ids, note_later, note_use
 from provenance.state import default_repo, known_repos, resolve_repo, settings
@@ -33,6 +34,7 @@ __all__ = [
     "attach",
     "compute_bound",
     "current_frame",
+    "current_job",
     "current_run",
     "default_repo",
     "digest_of",
@@ -60,4 +62,5 @@ __all__ = [
     "settings",
     "spec_of",
     "stored_calls",
+    "working_for",
 ]

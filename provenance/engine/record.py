@@ -14,6 +14,7 @@ from provenance.engine.call import Call
 from provenance.engine.preview import preview_inputs
 from provenance.engine.run import current_run
 from provenance.engine.values import DescribedValue, Encoding, PackedValue, edges_to, pack_value
+from provenance.engine.working import current_job, nested
 from provenance.errors import StorageError
 from provenance.hashing import SCHEME
 from provenance.types import (
@@ -23,6 +24,7 @@ from provenance.types import (
     Draft,
     Durations,
     InputEdge,
+    JobUse,
     Payload,
     RecipeKey,
 )
@@ -68,6 +70,7 @@ class Recorder:
             value=packed.payload,
             inputs=self.inputs_payload,
             value_extension=described.extension,
+            job=self._job_use(target),
         )
         repo = self.call.repo
         try:
@@ -75,6 +78,12 @@ class Recorder:
         except StorageError as error:
             stored = repo.spool(draft, error)
         return Artifact(stored, repo)
+
+    def _job_use(self, target: Target) -> JobUse | None:
+        """How the job that is worked for uses the result; a member was computed inside of its composite's call."""
+        use = current_job()
+        is_member = self.call.spec.options.returns_composite and not target.composite
+        return nested(use) if use is not None and is_member else use
 
     def record(
         self,
