@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import cloudpickle
 import dask
 import dask.base
 from dask._task_spec import DataNode, Task, TaskRef
@@ -41,6 +42,7 @@ __all__ = [
     "scheduler_for",
     "single_key",
     "sizeof",
+    "survives_pickling",
     "threaded_get",
     "threads_in_force",
     "to_tasks",
@@ -175,6 +177,18 @@ def is_in_task() -> bool:
     try:
         distributed.get_worker()
     except ValueError:
+        return False
+    return True
+
+
+def survives_pickling(error: BaseException) -> bool:
+    """Whether Dask can send an error to another process as what it is, with the errors that led to it."""
+    from tblib import pickling_support  # noqa: PLC0415  for errors only
+
+    pickling_support.install(error)
+    try:
+        cloudpickle.loads(cloudpickle.dumps(error))
+    except Exception:  # noqa: BLE001  whatever the class of the error raises
         return False
     return True
 

@@ -10,7 +10,8 @@ from provenance import engine
 from provenance.engine import ArtifactProxy, FunctionSpec
 from provenance.errors import StorageError
 from provenance.types import ArtifactId, JobUse, Kargs, RecipeKey, Repo
-from provenance_dask import held
+from provenance_dask import _compat, held
+from provenance_dask.failing import sendable
 from provenance_dask.shipping import Surroundings
 
 logger = logging.getLogger("provenance.dask")
@@ -130,11 +131,22 @@ def run_lost_call(task: CallTask, *results: object) -> object:
 
 def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]) -> object:
     with task.where.entered(), engine.working_for(task.job), engine.recomputing_lost():
-        kargs, varargs = task.arguments(iter(results))
-        result = run(task.spec, kargs, varargs, task.recipe)
-        _note_recipe(result, task.recipe)
-        held.hold(result, task.where)
-        return result
+        kargs, varargs = task.kargs, task.varargs
+        try:
+            kargs, varargs = task.arguments(iter(results))
+            result = run(task.spec, kargs, varargs, task.recipe)
+        except Exception as error:
+            sent = sendable(error) if task.where.repo is None or _compat.is_in_task() else error
+            if not engine.names_call(sent):
+                engine.name_call(sent, task.spec, kargs, varargs)
+            if sent is error:
+                raise
+        else:
+            _note_recipe(result, task.recipe)
+            held.hold(result, task.where)
+            return result
+        # Behind the block, as what is raised inside of it carries the error along that cannot be sent.
+        raise sent
 
 
 def take_member(task: MemberTask, *results: Any) -> object:

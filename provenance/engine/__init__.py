@@ -9,6 +9,7 @@ from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value, reference_proxy
 from provenance.engine.decorators import provenance_wrapper
 from provenance.engine.execute import compute_bound, run_bound
+from provenance.engine.failing import name_call, names_call
 from provenance.engine.frames import current_frame
 from provenance.engine.history import stored_calls
 from provenance.engine.inputs import Digests, Inputs, resolve_inputs
@@ -46,6 +47,8 @@ __all__ = [
     "map_leaves",
     "member_id",
     "member_recipe",
+    "name_call",
+    "names_call",
     "note_ids",
     "note_later",
     "note_use",

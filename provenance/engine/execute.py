@@ -12,6 +12,7 @@ from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import ArtifactProxy, lazy_proxy, plain_value
 from provenance.artifacts.unwrapping import unwrap_each
 from provenance.engine.call import Call, look_up, prepare
+from provenance.engine.failing import report_failed
 from provenance.engine.frames import Frame, entered
 from provenance.engine.purity import refuse_impure
 from provenance.engine.record import Computed
@@ -61,8 +62,8 @@ async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs)
     try:
         with entered(body.frame):
             value = await cast("Awaitable[object]", body.call())
-    except BaseException:
-        _abandon(body)
+    except BaseException as error:
+        _abandon(body, error)
         raise
     return _finish(body, value)
 
@@ -102,15 +103,17 @@ def compute_call(call: Call) -> object:
     try:
         with entered(body.frame):
             value = body.call()
-    except BaseException:
-        _abandon(body)
+    except BaseException as error:
+        _abandon(body, error)
         raise
     return _finish(body, value)
 
 
-def _abandon(body: _Body) -> None:
+def _abandon(body: _Body, error: BaseException) -> None:
     """Leave nothing wrong behind a body that raised: it may have changed inputs before it passed them on."""
     call, computed = body.call_record, body.frame.computed
+    if isinstance(error, Exception):
+        report_failed(call, error)
     if not computed:
         return
     try:
