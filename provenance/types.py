@@ -306,6 +306,9 @@ class Repo(Protocol):
     def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
         """The stored records among `ids`."""
 
+    def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
+        """The stored record with this id."""
+
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """The stored records among those that `keys` led to."""
 

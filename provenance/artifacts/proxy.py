@@ -81,13 +81,16 @@ class ArtifactProxy(BaseObjectProxy[Any]):
 
     __provenance_proxy__ = True
 
+    _self_load: Callable[[], object] | None = None
+    _self_transform: Callable[[Any], object] | None = None
+    _self_loaded = False
+
     def __init__(self, source: Artifact | ArtifactReference, load: Callable[[], object] | None) -> None:
         super().__init__(None)
         self._self_source = source
-        self._self_load = load
-        self._self_transform: Callable[[Any], object] | None = None
         self._self_lock = threading.RLock()
-        self._self_loaded = False
+        if load is not None:
+            self._self_load = load
 
     def __wrapped_factory__(self) -> object:
         """Mark the proxy as lazy for wrapt, which calls `__wrapped_get__` in its place."""
@@ -95,12 +98,17 @@ class ArtifactProxy(BaseObjectProxy[Any]):
 
     def __wrapped_get__(self) -> object:
         with self._self_lock:
-            if not self._self_loaded:
-                load = self._self_load
-                self.__wrapped__ = _read(self.artifact) if load is None else load()
+            if self._self_loaded:
+                return self.__wrapped__
+            load = self._self_load
+            if load is None:
+                value = _read(self.artifact)
+            else:
+                value = load()
                 self._self_load = None
-                self._self_loaded = True
-            return self.__wrapped__
+            self.__wrapped__ = value
+            self._self_loaded = True
+            return value
 
     @property
     def artifact(self) -> Artifact:

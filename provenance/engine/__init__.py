@@ -8,11 +8,12 @@ from provenance._util.containers import map_leaves
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value, reference_proxy
 from provenance.engine.decorators import provenance_wrapper
+from provenance.engine.digests import Digests
 from provenance.engine.execute import compute_bound, run_bound
 from provenance.engine.failing import name_call, names_call
 from provenance.engine.frames import current_frame
 from provenance.engine.history import stored_calls
-from provenance.engine.inputs import Digests, Inputs, resolve_inputs
+from provenance.engine.inputs import Inputs, resolve_inputs
 from provenance.engine.key import artifact_id, member_id, member_recipe, recipe_from_digests, recipe_of_call
 from provenance.engine.options import Options
 from provenance.engine.preview import preview_inputs

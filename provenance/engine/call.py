@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from time import perf_counter
+from typing import NamedTuple
 
 from provenance import state
 from provenance.artifacts.ids import is_proxy
 from provenance.engine import key
+from provenance.engine.familiar import Familiar, bytes_of
 from provenance.engine.frames import Frame, current_frame
 from provenance.engine.inputs import Inputs, resolve_inputs
 from provenance.engine.mutation import refuse_mutated
@@ -16,9 +18,10 @@ from provenance.errors import InvalidInputsError, RepoUnreachableError
 from provenance.types import ArtifactId, ArtifactRecord, CarriesArtifact, Kargs, RecipeKey, Repo
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A bound call with everything that was read from the process's state for it.
+
+    A tuple, as one is made for each hit, and a frozen dataclass takes several times as long to make.
 
     Attributes
     ----------
@@ -70,7 +73,7 @@ def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recip
     repo = state.default_repo() if options.repo is None else state.resolve_repo(options.repo)
     outer = current_frame()
     started = perf_counter()
-    inputs = resolve_inputs(spec, kargs, varargs, outer.carried if outer is not None else None)
+    inputs, call_id = _keyed(spec, kargs, varargs, outer.carried if outer is not None else None)
     if inputs.carriers:
         _refuse_unknown(spec, inputs.carriers)
         if settings.check_mutations:
@@ -83,11 +86,26 @@ def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recip
         kargs,
         varargs,
         inputs,
-        key.artifact_id(spec, inputs.digests),
+        call_id,
         perf_counter() - started,
         outer,
         recipe,
     )
+
+
+def _keyed(
+    spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], carried: Mapping[int, CarriesArtifact] | None
+) -> tuple[Inputs, ArtifactId]:
+    """What is hashed of the arguments, and the content key; remembered where they are small atoms."""
+    arguments = bytes_of(kargs, varargs) if spec.has_plain_inputs and not carried else None
+    known = None if arguments is None else spec.familiar.find(arguments)
+    if known is not None:
+        return Inputs(kargs, varargs, known.digests, known.digests, []), known.id
+    inputs = resolve_inputs(spec, kargs, varargs, carried)
+    call_id = key.artifact_id(spec, inputs.digests)
+    if arguments is not None:
+        spec.familiar.add(arguments, Familiar(inputs.digests, call_id))
+    return inputs, call_id
 
 
 def _refuse_unknown(spec: FunctionSpec, carriers: list[tuple[str, CarriesArtifact]]) -> None:
@@ -106,11 +124,11 @@ def look_up(call: Call) -> ArtifactRecord | None:
     if not call.use_cache:
         return None
     try:
-        record = call.repo.find_records((call.id,)).get(call.id)
+        record = call.repo.find_record(call.id)
     except RepoUnreachableError as error:
         if not call.repo.counts_as_miss(error):
             raise
         return None
-    if record is None or not call.repo.has_value(record):
+    if record is None or (record.value_inline is None and not call.repo.has_value(record)):
         return None
     return record

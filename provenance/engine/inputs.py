@@ -6,25 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from provenance.engine.digests import Digests
 from provenance.engine.options import InputsFn
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import InvalidInputsError
 from provenance.hashing import fingerprint, hash_argument
 from provenance.types import CarriesArtifact, Kargs
-
-
-class Digests(NamedTuple):
-    """Value hashes of the arguments that count: ``(name, digest)`` sorted by name, and by position."""
-
-    named: tuple[tuple[str, str], ...]
-    positional: tuple[str, ...]
-
-    def by_path(self) -> dict[str, str]:
-        """The digests by the path of their argument."""
-        return {
-            **{f"kargs[{name!r}]": digest for name, digest in self.named},
-            **{f"varargs[{index}]": digest for index, digest in enumerate(self.positional)},
-        }
 
 
 class Inputs(NamedTuple):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from provenance._util.containers import map_leaves
 from provenance.artifacts.ids import is_proxy
-from provenance.engine.inputs import Digests, Inputs
+from provenance.engine.digests import Digests
+from provenance.engine.inputs import Inputs
 from provenance.engine.spec import FunctionSpec
 from provenance.hashing import fingerprint, key_of
 from provenance.types import ArtifactId, CarriesArtifact, RecipeKey, ValueId

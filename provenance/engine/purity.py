@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from provenance.artifacts.proxy import ArtifactProxy
 from provenance.engine.call import Call
-from provenance.engine.inputs import Digests, resolve_inputs
+from provenance.engine.digests import Digests
+from provenance.engine.inputs import resolve_inputs
 from provenance.engine.mutation import is_changed, is_loaded_and_changed
 from provenance.errors import HashingError, ImpureFunctionError
 from provenance.hashing import is_atom

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from provenance.engine.bind import Binder, compile_binder
+from provenance.engine.familiar import FamiliarCalls
 from provenance.engine.options import Options
 from provenance.errors import UsageError
 from provenance.hashing import digest_of
@@ -103,6 +104,11 @@ class FunctionSpec:
     def paths(self) -> dict[str, str]:
         """How messages and records name each parameter."""
         return {name: f"kargs[{name!r}]" for name in self.binder.named}
+
+    @cached_property
+    def familiar(self) -> FamiliarCalls:
+        """Calls of the function that this process has seen."""
+        return FamiliarCalls()
 
     @cached_property
     def code_id(self) -> str | None:

@@ -406,6 +406,10 @@ class BaseRepo(ABC):
     def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
         """Return the stored records among `ids`, by id."""
 
+    def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
+        """Return the stored record with this id, if there is one."""
+        return self.find_records((artifact_id,)).get(artifact_id)
+
     @abstractmethod
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to."""

@@ -1,11 +1,12 @@
-"""Records this process has seen lately, so that a repeated look-up costs no query."""
+"""Records this process has seen lately, and their values that nobody can change: repeated look-ups cost no query."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from time import monotonic
 
+from provenance.hashing.grammar import ATOMS
 from provenance.repos.forking import reset_at_fork
 from provenance.types import ArtifactId, ArtifactRecord
 
@@ -22,7 +23,7 @@ class RecordCache:
     query: otherwise a slow reader would bring a deleted record back.
     """
 
-    __slots__ = ("__weakref__", "_bytes", "_expires", "_lock", "_records", "drops")
+    __slots__ = ("__weakref__", "_atoms", "_bytes", "_expires", "_lock", "_records", "drops")
 
     def __init__(self) -> None:
         self.drops = 0
@@ -33,9 +34,7 @@ class RecordCache:
     def reset_after_fork(self) -> None:
         """Forget everything."""
         self._lock = threading.Lock()
-        self._records: dict[ArtifactId, ArtifactRecord] = {}
-        self._bytes = 0
-        self._expires = monotonic() + FRESH_SECONDS
+        self._clear()
 
     def records(self) -> dict[ArtifactId, ArtifactRecord]:
         """The records that are known, to be read only."""
@@ -55,16 +54,28 @@ class RecordCache:
                     self._clear()
                 self._records[record.id] = record
 
+    def read(self, record: ArtifactRecord, load: Callable[[], object]) -> object:
+        """The value of a record, which is kept beside it if nobody can change it; a new object otherwise."""
+        known = self._atoms.get(record.id)
+        if known is not None and known[0] is record:
+            return known[1]
+        value = load()
+        if type(value) in ATOMS and self._records.get(record.id) is record:
+            self._atoms[record.id] = record, value
+        return value
+
     def drop(self, ids: Collection[ArtifactId]) -> None:
         """Forget these records."""
         with self._lock:
             self.drops += 1
             for key in ids:
                 self._records.pop(key, None)
+                self._atoms.pop(key, None)
 
     def _clear(self) -> None:
         # A new dict: readers may be looking into the old one.
-        self._records = {}
+        self._records: dict[ArtifactId, ArtifactRecord] = {}
+        self._atoms: dict[ArtifactId, tuple[ArtifactRecord, object]] = {}
         self._bytes = 0
         self._expires = monotonic() + FRESH_SECONDS
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from provenance._util.payload import bytes_of
-from provenance.artifacts.artifact import Artifact
+from provenance.artifacts.archived import FILE_SERIALIZER
+from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import BlobNotFoundError, TierUnavailableError
 from provenance.repos.base import BaseRepo, OnBlob
@@ -23,6 +24,7 @@ from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.queries import Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
+from provenance.serializers import unpack
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -97,6 +99,14 @@ class SingleRepo(BaseRepo):
             found.update(fetched)
         return found
 
+    def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
+        """Return the stored record with this id; one query unless it was seen lately."""
+        if self._permissions.read:
+            record = self._cache.records().get(artifact_id)
+            if record is not None:
+                return record
+        return self.find_records((artifact_id,)).get(artifact_id)
+
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to; one query."""
         if not keys or not self._permissions.read:
@@ -151,6 +161,18 @@ class SingleRepo(BaseRepo):
         if record.value_inline is not None:
             return True
         return record.value_blob is not None and record.value_blob.key in self._store
+
+    def load_value(self, record: ArtifactRecord) -> object:
+        """Read, verify and deserialise the value of a record; see `get_value`."""
+        inline = record.value_inline
+        if inline is None or record.serializer == FILE_SERIALIZER:
+            return super().load_value(record)
+        self._require("read")
+        return self._cache.read(record, lambda: self._unpacked(record, inline))
+
+    def _unpacked(self, record: ArtifactRecord, inline: bytes) -> object:
+        with reading_from(self):
+            return unpack(inline, record.serializer, record.load_kwargs)
 
     def value_source(self, record: ArtifactRecord) -> Located:
         """Return verified bytes of a record's value, with the record."""

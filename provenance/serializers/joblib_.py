@@ -69,12 +69,12 @@ def _joblib_payload(value: object, kwargs: Kwargs) -> Streamed:
 
 def unpack(source: bytes | Path, kwargs: Kwargs) -> object:
     """Read a value back; ``mmap_mode`` is ``"c"`` (copy-on-write) by default, other options are `joblib.load`'s."""
+    if not kwargs and isinstance(source, bytes) and _is_plain_pickle(source):
+        return pickle.loads(source)  # noqa: S301  bytes are verified first
     mode = check_mode(kwargs.get("mmap_mode", "c"))
     options = {key: option for key, option in kwargs.items() if key != "mmap_mode"}
     if isinstance(source, Path):
         return _unpack_file(source, mode, options)
-    if not options and _is_plain_pickle(source):
-        return pickle.loads(source)  # noqa: S301  bytes are verified first
     return _joblib_load(io.BytesIO(source), None, options)
 
 

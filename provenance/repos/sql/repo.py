@@ -140,6 +140,12 @@ class SqlRepo(SingleRepo):
             return super().find_records(ids)
         return self._backlog.found(super().find_records, ids) if self._permissions.read else {}
 
+    def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
+        """Return the stored record with this id, or the one that this process keeps in the journal."""
+        if not self._backlog.is_busy:
+            return super().find_record(artifact_id)
+        return self.find_records((artifact_id,)).get(artifact_id)
+
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to; one query."""
         if not self._backlog.is_busy:
