@@ -23,6 +23,8 @@ class Pair:
         How often the work is done for one timing.
     reach : float or None
         The ratio theirs / ours that is to be reached; None where it is only measured.
+    peer_repeat : int or None
+        How often the peer does it for one timing, if that is another number.
     """
 
     work: str
@@ -31,6 +33,7 @@ class Pair:
     theirs: Callable[[], object]
     repeat: int
     reach: float | None
+    peer_repeat: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def measure(pair: Pair, rounds: int) -> Row:
 
 
 def _round(pair: Pair) -> tuple[float, float]:
-    return _seconds(pair.ours, pair.repeat), _seconds(pair.theirs, pair.repeat)
+    return _seconds(pair.ours, pair.repeat), _seconds(pair.theirs, pair.peer_repeat or pair.repeat)
 
 
 def _seconds(work: Callable[[], object], repeat: int) -> float:
