@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from provenance.hashing import bulk, grammar
 from provenance.hashing.containers import STAND_IN
-from provenance.hashing.digest import hexdigest_of
+from provenance.hashing.digest import ahead, hexdigest_of
 from provenance.hashing.files import hash_file
 from provenance.hashing.naming import type_name
 from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
@@ -28,6 +28,7 @@ __all__ = [
     "Attributes",
     "Parts",
     "Undetermined",
+    "ahead",
     "digest_of",
     "fingerprint",
     "hash_argument",

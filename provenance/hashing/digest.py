@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from blake3 import blake3
 
 from provenance.hashing import grammar
+
+T = TypeVar("T")
 
 THREADED_FROM = 2 << 20
 """Bytes from which hashing uses several threads."""
@@ -46,6 +50,23 @@ def digest_pieces(pieces: Iterable[bytes | memoryview], size: int) -> bytes:
         gathered = bytearray()
     state.update(gathered)
     return state.digest()
+
+
+def ahead(blocks: Iterator[T]) -> Iterator[T]:
+    """Make each block in another thread while the one before is in use.
+
+    The thread ends with the iteration. There is none when the interpreter ends: then none can be started.
+    """
+    if not threading.main_thread().is_alive():
+        yield from blocks
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  loaded when first used
+
+    with ThreadPoolExecutor(1, "provenance") as thread:
+        coming = thread.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = thread.submit(next, blocks, None)
+            yield block
 
 
 def conclude(pieces: list[bytes]) -> bytes:

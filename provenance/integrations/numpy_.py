@@ -8,18 +8,12 @@ are alike. Neither does byte order, which pickling does not always keep.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from provenance.hashing import Array, Attributes, Parts, Undetermined, register_encoder, type_name
-
-_BLOCK = 1 << 20
-"""Bytes that are copied at a time where an array is not contiguous."""
-_MANTISSA_OF_X86 = 63
-_EXTENDED = np.finfo(np.longdouble).nmant == _MANTISSA_OF_X86
-"""Whether long doubles are the 80-bit numbers of x86, which are stored with padding."""
+from provenance.integrations.array_blocks import blocks_of, is_rewritten
 
 
 def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
@@ -28,7 +22,7 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
     if dtype.names is not None:
         packed = _packed(dtype)
         if packed is not None:
-            return Array(f"{kind} of records", packed[0], values.shape, *_records(values, packed[1]))
+            return _memory(f"{kind} of records", packed[0], values, packed[1])
         columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
         labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
         return Parts(f"{kind} of records", (dtype.names, values.shape, *columns), labels)
@@ -36,7 +30,12 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
         return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
     if dtype.hasobject:
         return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
-    return Array(kind, dtype.newbyteorder("<").str, values.shape, values.nbytes, _blocks(values))
+    little = dtype.newbyteorder("<")
+    return _memory(kind, little.str, values, little)
+
+
+def _memory(kind: str, name: object, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Array:
+    return Array(kind, name, values.shape, values.size * dtype.itemsize, blocks_of(values, dtype))
 
 
 def _packed(dtype: np.dtype[Any]) -> tuple[tuple[object, ...], np.dtype[Any]] | None:
@@ -44,70 +43,14 @@ def _packed(dtype: np.dtype[Any]) -> tuple[tuple[object, ...], np.dtype[Any]] | 
     fields = []
     for name in dtype.names or ():
         field = dtype[name].newbyteorder("<")
-        if field.hasobject or field.names is not None or field.subdtype is not None or _is_rewritten(field):
+        if field.hasobject or field.names is not None or field.subdtype is not None or is_rewritten(field):
             return None
         fields.append((name, field.str))
     return tuple(fields), np.dtype(fields)
 
 
-def _records(values: np.ndarray[Any, Any], packed: np.dtype[Any]) -> tuple[int, Callable[[], Iterator[memoryview]]]:
-    def blocks() -> Iterator[memoryview]:
-        flat = values.reshape(-1)
-        step = _BLOCK // packed.itemsize + 1
-        for start in range(0, flat.size, step):
-            yield _raw(flat[start : start + step].astype(packed))
-
-    return values.size * packed.itemsize, blocks if packed.itemsize else lambda: iter(())
-
-
 def _missing(dtype: Any) -> object:
     return (dtype.na_object,) if hasattr(dtype, "na_object") else ()
-
-
-def _blocks(values: np.ndarray[Any, Any]) -> Callable[[], Iterator[memoryview]]:
-    """Return what yields the bytes of an array in C order; a block is overwritten by the next one."""
-    if not values.nbytes:
-        return lambda: iter(())
-    if _EXTENDED and values.dtype.type in (np.longdouble, np.clongdouble):
-        return lambda: map(_without_padding, _pieces(values))
-    if values.dtype.str[0] == ">":
-        return lambda: map(_little_endian, _pieces(values))
-    return lambda: map(_raw, _pieces(values))
-
-
-def _raw(piece: np.ndarray[Any, Any]) -> memoryview:
-    return piece.reshape(-1).view(np.uint8).data
-
-
-def _little_endian(piece: np.ndarray[Any, Any]) -> memoryview:
-    return _raw(piece.astype(piece.dtype.newbyteorder("<")))
-
-
-def _without_padding(piece: np.ndarray[Any, Any]) -> memoryview:
-    numbers = piece.reshape(-1).view(np.uint8).reshape(-1, np.dtype(np.longdouble).itemsize).copy()
-    numbers[:, 10:] = 0
-    return numbers.reshape(-1).data
-
-
-def _pieces(values: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
-    if values.flags.c_contiguous:
-        flat = values.reshape(-1)
-        step = _BLOCK // values.itemsize + 1 if _is_rewritten(values.dtype) else flat.size
-        for start in range(0, flat.size, step):
-            yield flat[start : start + step]
-        return
-    row = values.nbytes // values.shape[0]
-    if row > _BLOCK and values.ndim > 1:
-        for inner in values:
-            yield from _pieces(inner)
-        return
-    step = max(1, _BLOCK // row)
-    for start in range(0, values.shape[0], step):
-        yield np.ascontiguousarray(values[start : start + step])
-
-
-def _is_rewritten(dtype: np.dtype[Any]) -> bool:
-    return dtype.str[0] == ">" or dtype.type in (np.longdouble, np.clongdouble)
 
 
 def _ndarray(obj: np.ndarray[Any, Any]) -> Parts | Array:

@@ -4,18 +4,19 @@ import copy
 import json
 import pickle
 import random
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blake3 import blake3
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from provenance.errors import HashingError
-from provenance.hashing import fingerprint, grammar, hash_value
-from provenance.integrations import numpy_
+from provenance.hashing import ahead, fingerprint, grammar, hash_value
+from provenance.integrations import array_blocks
 from tests.hashing.standing_in import stand_in
 
 RECORDS = np.dtype([("a", "i1"), ("b", "f8"), ("c", "U3")])
@@ -125,9 +126,16 @@ def test_an_array_is_its_header_and_its_bytes():
     assert fingerprint(array).digest == blake3(expected).hexdigest()
 
 
+@pytest.fixture(params=[None, (0, 64, 2), (0, 1 << 20, 3)], ids=["as released", "tiny buffers", "one buffer"])
+def copying(request, monkeypatch):
+    """Bytes copied by one call, bytes of a buffer, and the shortest run of items."""
+    for name, number in zip(("_ONE_CALL", "_BUFFER", "_RUN"), request.param or (), strict=False):
+        monkeypatch.setattr(array_blocks, name, number)
+
+
 @given(npst.arrays(npst.scalar_dtypes(), npst.array_shapes(max_dims=4, max_side=6)), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
-def test_layout_does_not_count(array, chance):
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_layout_does_not_count(copying, array, chance):
     axes = list(range(array.ndim))
     chance.shuffle(axes)
     wide = np.zeros(tuple(2 * size for size in array.shape), array.dtype)
@@ -147,19 +155,40 @@ def test_the_size_of_blocks_does_not_count(dtype, block, monkeypatch):
     array = np.zeros((50, 7), dtype)
     array.reshape(-1)[::3] = np.ones((), array.dtype)
     expected = hash_value(array)
-    monkeypatch.setattr(numpy_, "_BLOCK", block)
+    monkeypatch.setattr(array_blocks, "_ONE_CALL", 0)
+    monkeypatch.setattr(array_blocks, "_BUFFER", block)
     assert hash_value(array) == expected
     assert hash_value(np.asfortranarray(array)) == expected
     assert hash_value(np.asfortranarray(array.reshape(5, 10, 7))) == hash_value(array.reshape(5, 10, 7))
 
 
-def test_large_arrays_in_each_layout():
-    array = np.random.default_rng(0).random((1500, 500))
-    assert array.nbytes > 4 << 20
+@pytest.mark.parametrize("shape", [(1500, 500), (75, 20, 500), (2, 375_000)])
+def test_large_arrays_in_each_layout(shape):
+    array = np.random.default_rng(0).random(shape)
+    assert array.nbytes > 2 * array_blocks._BUFFER
+    header = b"A" + grammar.written(("numpy.ndarray", "<f8", shape))
+    expected = blake3(header + array.tobytes()).hexdigest()
+    assert hash_value(array) == hash_value(np.asfortranarray(array)) == expected
+    assert hash_value(np.repeat(array, 2, axis=-1)[..., ::2]) == expected
+    assert hash_value(np.ascontiguousarray(array[::-1])[::-1]) == expected
+
+
+def test_blocks_are_made_ahead_until_the_interpreter_ends(monkeypatch):
+    array = np.asfortranarray(np.random.default_rng(0).random((1500, 500)))
     expected = hash_value(array)
-    assert hash_value(np.asfortranarray(array)) == expected
-    header = b"A" + grammar.written(("numpy.ndarray", "<f8", (1500, 500)))
-    assert expected == blake3(header + array.tobytes()).hexdigest()
+    monkeypatch.setattr(threading.main_thread(), "is_alive", lambda: False)
+    assert hash_value(array) == expected
+
+
+def test_what_fails_while_blocks_are_made_ahead_is_raised():
+    def broken():
+        yield b"a"
+        raise ValueError("no more")
+
+    blocks = ahead(broken())
+    assert next(blocks) == b"a"
+    with pytest.raises(ValueError, match="no more"):
+        next(blocks)
 
 
 def test_a_memory_map_is_its_array(tmp_path):
@@ -179,7 +208,7 @@ def test_padding_does_not_count():
     assert hash_value(dirty) != hash_value(packed)
 
 
-@pytest.mark.skipif(not numpy_._EXTENDED, reason="long doubles have no padding here")
+@pytest.mark.skipif(not array_blocks._EXTENDED, reason="long doubles have no padding here")
 def test_padding_of_long_doubles_does_not_count():
     clean = np.arange(300, dtype=np.longdouble)
     dirty = clean.copy()
@@ -220,8 +249,8 @@ def test_objects_in_arrays_are_values_like_any_other():
 
 def test_an_array_that_occurs_often_is_hashed_once(monkeypatch):
     calls = []
-    blocks = numpy_._pieces
-    monkeypatch.setattr(numpy_, "_pieces", lambda array: (calls.append(1), blocks(array))[1])
+    raw = array_blocks._raw
+    monkeypatch.setattr(array_blocks, "_raw", lambda array: (calls.append(1), raw(array))[1])
     array = np.arange(10_000)
     assert hash_value([array, {"a": array}, (array,)]) == hash_value(
         [array.copy(), {"a": array.copy()}, (array.copy(),)]
