@@ -68,7 +68,7 @@ if TYPE_CHECKING:
         load_set_by_name,
     )
     from provenance.repos.replaying import replay_journal
-    from provenance.search import Found, find, progeny, runs, sets
+    from provenance.search import Found, failed_calls, find, progeny, runs, sets
     from provenance.serializers import register_serializer
     from provenance.state import (
         get_check_mutations,
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         set_use_cache,
         using_repo,
     )
+    from provenance.types import FailedCall
     from provenance.vis import Picture, visualize_lineage
 
 __version__ = "0.1.0"
@@ -115,12 +116,13 @@ _HOMES = {
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
     ),
-    "search": "Found find progeny runs sets",
+    "search": "Found failed_calls find progeny runs sets",
     "serializers": "register_serializer",
     "state": (
         "get_check_mutations get_default_repo get_read_only get_repo_by_name get_use_cache set_check_mutations "
         "set_default_repo set_read_only set_run_info_fn set_use_cache using_repo"
     ),
+    "types": "FailedCall",
     "vis": "Picture visualize_lineage",
 }
 _ORIGINS = {name: (home, name) for home, names in _HOMES.items() for name in names.split()}
@@ -140,6 +142,7 @@ __all__ = [
     "CompositeError",
     "ConfigError",
     "DuplicateKeyError",
+    "FailedCall",
     "Found",
     "HashingError",
     "ImpureFunctionError",
@@ -174,6 +177,7 @@ __all__ = [
     "current_config",
     "dependencies",
     "ensure_proxies",
+    "failed_calls",
     "find",
     "from_config",
     "get_check_mutations",

@@ -239,9 +239,32 @@ class JobUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
-    """A call that raised. One read from a repo has `sequence` and `failed_at` set.
+    """A call that raised.
 
-    `artifact_id` is the id that its result would have had; `traceback` is text.
+    Attributes
+    ----------
+    artifact_id : str
+        The id that its result would have had.
+    name, version
+        As given to the decorator.
+    fn_module, fn_name : str
+        Module and qualified name of the function.
+    error_type, message, traceback : str
+        Qualified name of the error's type, its text, and the traceback as it is printed; long ones are cut.
+    run_id : str
+        The process that it ran in; see `provenance.runs`.
+    compute_seconds : float
+        How long it ran.
+    input_hashes : mapping
+        Value hashes of the arguments by their paths.
+    inputs_json : JSON
+        What is shown of the inputs.
+    job_id : str or None
+        The job that it was called for.
+    failed_at : datetime
+        When it was recorded, in UTC.
+    sequence : int
+        Grows with every call that is recorded in a repo.
     """
 
     artifact_id: ArtifactId
@@ -335,6 +358,9 @@ class Repo(Protocol):
 
     def find_run(self, run_id: str) -> RunRecord | None:
         """The facts recorded about one process."""
+
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Record a call that raised; it is never found as a result."""
 
     def find_set(self, set_id: SetId) -> SetRecord | None: ...
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:

@@ -24,6 +24,7 @@ from provenance.errors import (
     ImpureFunctionError,
     StorageError,
     TierUnavailableError,
+    UsageError,
 )
 from provenance.repos.capture import note_use
 from provenance.types import ArtifactRecord, Kargs, RecipeKey
@@ -112,8 +113,7 @@ def compute_call(call: Call) -> object:
 def _abandon(body: _Body, error: BaseException) -> None:
     """Leave nothing wrong behind a body that raised: it may have changed inputs before it passed them on."""
     call, computed = body.call_record, body.frame.computed
-    if isinstance(error, Exception):
-        report_failed(call, error)
+    report_failed(call, error, perf_counter() - body.started)
     if not computed:
         return
     try:
@@ -129,11 +129,12 @@ def _finish(body: _Body, value: object) -> object:
     seconds = perf_counter() - body.started
     try:
         refuse_impure(call, body.kargs, body.varargs)
-    except ImpureFunctionError:
-        _forget_nested(body.frame)
+        result = record_result(call, Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls)))
+    except UsageError as error:
+        if isinstance(error, ImpureFunctionError):
+            _forget_nested(body.frame)
+        report_failed(call, error, seconds)
         raise
-    computed = Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls))
-    result = record_result(call, computed)
     if is_proxy(result):
         artifact = cast("ArtifactProxy", result).artifact
         _note(call, artifact)

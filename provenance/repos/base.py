@@ -31,7 +31,7 @@ from provenance.repos.failures import Failure, left_out
 from provenance.repos.labellings import Arrange, History
 from provenance.repos.local_files import local_file
 from provenance.repos.located import Located, read_located
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.serializers import unpack
 from provenance.types import (
     INPUTS_SERIALIZER,
@@ -41,6 +41,7 @@ from provenance.types import (
     BlobKey,
     BlobRef,
     Draft,
+    FailedCall,
     Permissions,
     RecipeKey,
     RunRecord,
@@ -506,6 +507,23 @@ class BaseRepo(ABC):
     @abstractmethod
     def remove_recipes(self, ids: Collection[ArtifactId]) -> None:
         """Forget the recipe keys that lead to these artifacts."""
+
+    @abstractmethod
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Record a call that raised, and return it with its time and sequence; it is never found as a result.
+
+        Raises
+        ------
+        PermissionDeniedError
+            The repo may not be written.
+        """
+
+    @abstractmethod
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """Return the calls that raised that a query asks for, the last ones first.
+
+        They are the history of this repo: they are not copied to other repos, and stay when artifacts are deleted.
+        """
 
     @abstractmethod
     def search(self, query: Query) -> Iterator[Row]:

@@ -24,6 +24,7 @@ from provenance.errors import (
     TierUnavailableError,
 )
 from provenance.repos.base import BaseRepo, OnBlob
+from provenance.repos.chained_failures import failed_calls_of_members, save_failed_call_in_members
 from provenance.repos.chained_lineage import copy_rows_up, copy_up, downstream
 from provenance.repos.chained_records import (
     blobs_in_all,
@@ -41,13 +42,14 @@ from provenance.repos.failures import Failure
 from provenance.repos.labellings import Arrange, History, merged, missing_in
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.types import (
     JSON,
     ArtifactId,
     ArtifactRecord,
     BlobKey,
     Draft,
+    FailedCall,
     RecipeKey,
     RunRecord,
     SetId,
@@ -407,6 +409,19 @@ class ChainedRepo(BaseRepo):
         self._require("delete")
         key = set_id_of(set_id)
         self._tiers.everywhere("delete", "delete", lambda repo: repo.delete_set(key))
+
+    # ---- calls that raised
+
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Record a call that raised in the members that may be written, as the write policy says."""
+        self._require("write")
+        return save_failed_call_in_members(self._tiers, call, run)
+
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """Return the calls that raised in any member, by the clocks of their databases; the last ones first."""
+        return failed_calls_of_members(self._tiers, query) if self._permissions.read else []
+
+    # ---- searching
 
     def search(self, query: Query) -> Iterator[Row]:
         """Yield the rows of the members in reach, merged, each once; see `BaseRepo.search`."""

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, islice
 from time import monotonic
 
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
 from provenance.repos.labellings import Arrange, History, Labelling
 from provenance.repos.memory_search import HeardRun, SavedLabels, Snapshot, StoredSet, search
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import BlobCheck, Entry, Inserted
 from provenance.types import (
     JSON,
     ArtifactId,
     ArtifactRecord,
     BlobKey,
+    FailedCall,
     RecipeKey,
     RunRecord,
     SetId,
     SetRecord,
     ValueId,
 )
+
+MOST_FAILED_CALLS = 1000
+"""How many calls that raised are kept in memory, where nothing else would ever remove them."""
 
 
 class MemoryRows:
@@ -43,6 +47,8 @@ class MemoryRows:
         self._labellings: list[SavedLabels] = []
         self._sequence = count(1)
         self._set_sequence = count(1)
+        self._failed_calls: deque[FailedCall] = deque(maxlen=MOST_FAILED_CALLS)
+        self._failure_sequence = count(1)
         self.sweeps = 0
         self.reset_after_fork()
         reset_at_fork(self)
@@ -256,6 +262,23 @@ class MemoryRows:
         with self._lock:
             self._sets.pop(set_id, None)
             self._labellings = [entry for entry in self._labellings if entry.set_id != set_id]
+
+    # ---- calls that raised
+
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Store a call that raised, and forget the oldest one if there are many."""
+        with self._lock:
+            self._runs.setdefault(run.id, HeardRun(run, datetime.now(UTC)))
+            at = call.failed_at or datetime.now(UTC)
+            stored = replace(call, sequence=next(self._failure_sequence), failed_at=at)
+            self._failed_calls.append(stored)
+            return stored
+
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """The calls that raised that a query asks for, the last ones first."""
+        with self._lock:
+            calls = list(self._failed_calls)
+        return list(islice((call for call in reversed(calls) if call in query), query.limit))
 
     # ---- searching
 

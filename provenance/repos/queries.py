@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
 from provenance.repos.storable_text import storable_text
-from provenance.types import JSON, ArtifactId, Version
+from provenance.types import JSON, ArtifactId, FailedCall, Version
 
 Row: TypeAlias = ArtifactRow | SetRow | RunRow
 R = TypeVar("R", ArtifactRow, SetRow, RunRow)
@@ -103,6 +103,20 @@ class RunQuery:
     period: Period = Period()
     order: Order = Order("recorded_at")
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCallQuery:
+    """Calls that raised, the last ones first, for which everything holds that is given."""
+
+    artifact: ArtifactId | None = None
+    name: str | None = None
+    job: str | None = None
+    limit: int | None = None
+
+    def __contains__(self, call: FailedCall) -> bool:
+        wanted = ((self.artifact, call.artifact_id), (self.name, call.name), (self.job, call.job_id))
+        return all(asked is None or asked == has for asked, has in wanted)
 
 
 Query: TypeAlias = ArtifactQuery | SetQuery | RunQuery

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from provenance.repos.labellings import Arrange, History
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.types import (
     JSON,
     ArtifactId,
     ArtifactRecord,
     BlobKey,
+    FailedCall,
     JobUse,
     Lease,
     RecipeKey,
@@ -138,6 +139,12 @@ class Rows(Protocol):
 
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""
+
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Store a call that raised."""
+
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """The calls that raised that a query asks for, the last ones first."""
 
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""

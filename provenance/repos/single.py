@@ -22,7 +22,7 @@ from provenance.repos.labellings import Arrange, History
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
 from provenance.serializers import unpack
 from provenance.types import (
@@ -33,6 +33,7 @@ from provenance.types import (
     BlobRef,
     BlobStore,
     Draft,
+    FailedCall,
     Payload,
     RecipeKey,
     RunRecord,
@@ -324,6 +325,17 @@ class SingleRepo(BaseRepo):
         """Delete a set with the history of its labels; its members stay."""
         self._require("delete")
         self._rows.remove_set(set_id_of(set_id))
+
+    # ---- calls that raised
+
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Record a call that raised; see `BaseRepo.save_failed_call`."""
+        self._require("write")
+        return self._rows.save_failed_call(call, run)
+
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """Return the calls that raised that a query asks for, the last ones first."""
+        return self._rows.failed_calls(query) if self._permissions.read else []
 
     # ---- searching
 

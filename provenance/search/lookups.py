@@ -10,7 +10,7 @@ from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of
 from provenance.artifacts.labels import Labels
 from provenance.repos.base import BaseRepo
-from provenance.repos.queries import ArtifactQuery, RunQuery, SetQuery
+from provenance.repos.queries import ArtifactQuery, FailedCallQuery, RunQuery, SetQuery
 from provenance.search.results import Found
 from provenance.search.terms import (
     Time,
@@ -25,7 +25,7 @@ from provenance.search.terms import (
     text_of,
     version_of,
 )
-from provenance.types import JSON, Repo, Version
+from provenance.types import JSON, FailedCall, Repo, Version
 
 
 def find(  # noqa: PLR0913  each is something to find artifacts by
@@ -206,6 +206,51 @@ def runs(  # noqa: PLR0913  each is something to find runs by
         limit=limit_of(limit),
     )
     return Found(_repo(repo), query)
+
+
+def failed_calls(
+    *,
+    artifact: ArtifactLike | None = None,
+    name: str | None = None,
+    job: str | None = None,
+    limit: int | None = 100,
+    repo: Repo | str | None = None,
+) -> list[FailedCall]:
+    """Return calls of decorated functions that raised, the last ones first.
+
+    Each call that raises is recorded where its result would have been stored. It is no artifact: it is never found as a
+    result, and the next call runs again.
+
+    Parameters
+    ----------
+    artifact : str, Artifact or ArtifactProxy, optional
+        The artifact that the call would have made, which it has made since perhaps.
+    name : str, optional
+        The name that the artifact would have had.
+    job : str, optional
+        Id of the job that it was called for.
+    limit : int or None
+        The most calls to return; all of them if None.
+    repo : Repo or str, optional
+        Where to look, the default repo unless given.
+
+    Returns
+    -------
+    list of FailedCall
+        With the error's type, message and traceback as texts, and the inputs as they were hashed and as they are shown.
+
+    Raises
+    ------
+    InvalidQueryError, InvalidIdError
+        Something that was given does not fit.
+    """
+    query = FailedCallQuery(
+        artifact=None if artifact is None else artifact_id_of(artifact),
+        name=text_of("name", name),
+        job=text_of("job", job),
+        limit=limit_of(limit),
+    )
+    return _repo(repo).failed_calls(query)
 
 
 def _repo(given: Repo | str | None) -> BaseRepo:

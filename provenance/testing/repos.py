@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from provenance.testing.repo_batches import BatchContract
 from provenance.testing.repo_changes import ChangeContract
+from provenance.testing.repo_failures import FailureContract
 from provenance.testing.repo_found import FoundContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
@@ -27,6 +28,7 @@ class RepoContract(
     SetContract,
     SearchContract,
     FoundContract,
+    FailureContract,
     SetSearchContract,
 ):
     """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""

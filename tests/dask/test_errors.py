@@ -208,3 +208,16 @@ def test_nested_calls_are_named_by_workers(client):
     error = error_of(outermost(1).compute)
     assert notes_of(error) == [f"in the call {PLACE}.innermost(number=3)", f"in the call {PLACE}.outermost(number=1)"]
     assert path_of(error)[-3:].count("innermost") == 1
+
+
+def test_calls_that_raised_on_workers_are_recorded(client, executions, log):
+    node = add(fails(source(5, log=log), log=log), log=log)
+    for _ in range(2):
+        error_of(node.compute)
+    failed = p.failed_calls()
+    assert [(call.name, call.error_type, call.message) for call in failed] == [
+        ("fails", "LookupError", "no such thing as 5")
+    ] * 2
+    assert {call.run_id for call in failed} <= {run.id for run in p.runs()}
+    assert failed[0].inputs_json["kargs"]["x"] == {"artifact": source(5).artifact_id}
+    assert executions.take() == ["fails", "fails", "source"]

@@ -12,9 +12,10 @@ from typing import Any, cast
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.labellings import Arrange, History
-from provenance.repos.queries import Query, Row
+from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
+from provenance.repos.sql.failure_rows import FailureRows
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
 from provenance.repos.sql.search_index import SearchIndex
 from provenance.repos.sql.search_rows import SearchRows
@@ -26,6 +27,7 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     BlobRef,
+    FailedCall,
     RecipeKey,
     RunRecord,
     SetId,
@@ -56,6 +58,7 @@ class SqlRows:
         self._recipe = RecipeStatements(self._dialect)
         self._blob = BlobStatements(self._dialect)
         self._sets = SetRows(database)
+        self._failures = FailureRows(database)
         self._index = SearchIndex(database, may_write=may_index and refusal is None)
         self._search = SearchRows(database, self._index)
         self._known_runs: set[str] = set()
@@ -346,6 +349,19 @@ class SqlRows:
         """Remove a set with its history."""
         with self._writing() as transaction:
             self._sets.remove(transaction, set_id)
+
+    # ---- calls that raised
+
+    @repeatable
+    def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
+        """Store a call that raised."""
+        with self._adding() as transaction:
+            self._put_run(transaction, run)
+            return self._failures.save(transaction, call)
+
+    def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
+        """The calls that raised that a query asks for, the last ones first."""
+        return self._failures.find(query)
 
     # ---- searching
 
