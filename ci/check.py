@@ -50,6 +50,7 @@ def checks() -> list[Check]:
         Check("layers", (str(SCRIPTS / "lint-imports"), "--no-cache", "importlinter.ini")),
         *_optional("docs", "mkdocs.yml", (PYTHON, "-m", "mkdocs", "build", "--strict", "--quiet")),
         *_optional("benchmarks", "benchmarks/__main__.py", (PYTHON, "-m", "benchmarks", "--tiny")),
+        *_optional("benchmarks of growth", "benchmarks/growth.py", (PYTHON, "-m", "benchmarks.growth", "--tiny")),
         *_optional("benchmarks of search", "benchmarks/search.py", (PYTHON, "-m", "benchmarks.search", "--tiny")),
         # One file runs in one process: what its tests share is started once, and a page's examples stay in order.
         Check("tests", (PYTHON, "-m", "pytest", "-n", "2", "--dist", "loadfile", *COVERAGE)),
