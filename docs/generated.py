@@ -28,6 +28,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
         "load_set_by_name",
         "ArtifactSet",
     ),
+    "Jobs": ("job", "jobs", "Job", "JobRow"),
     "Search": ("find", "sets", "runs", "Found", "ArtifactRow", "SetRow", "RunRow"),
     "Lineage": (
         "dependencies",

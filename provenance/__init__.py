@@ -13,7 +13,7 @@ from provenance import state
 if TYPE_CHECKING:
     from provenance.artifacts.archived import ArchivedFile
     from provenance.artifacts.artifact import Artifact
-    from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+    from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
     from provenance.artifacts.ids import is_proxy
     from provenance.artifacts.lazy import lazy_dict, lazy_proxy_dict
     from provenance.artifacts.proxy import ArtifactProxy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from provenance.config import current_config, from_config, load_config, load_yaml_config
     from provenance.engine.archive import archive_file
     from provenance.engine.decorators import ensure_proxies, provenance, provenance_wrapper
+    from provenance.engine.jobs import Job, job
     from provenance.engine.run import run_info
     from provenance.errors import (
         ArchiveError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         DuplicateKeyError,
         HashingError,
         ImpureFunctionError,
+        IncompleteSetWarning,
         InvalidIdError,
         InvalidInputsError,
         InvalidLabelsError,
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
         load_set_by_name,
     )
     from provenance.repos.replaying import replay_journal
-    from provenance.search import Found, failed_calls, find, progeny, runs, sets
+    from provenance.search import Found, failed_calls, find, jobs, progeny, runs, sets
     from provenance.serializers import register_serializer
     from provenance.state import (
         get_check_mutations,
@@ -91,7 +93,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "artifacts.archived": "ArchivedFile",
     "artifacts.artifact": "Artifact",
-    "artifacts.found_rows": "ArtifactRow RunRow SetRow",
+    "artifacts.found_rows": "ArtifactRow JobRow RunRow SetRow",
     "artifacts.ids": "is_proxy",
     "artifacts.lazy": "lazy_dict lazy_proxy_dict",
     "artifacts.proxy": "ArtifactProxy",
@@ -100,14 +102,15 @@ _HOMES = {
     "config": "current_config from_config load_config load_yaml_config",
     "engine.archive": "archive_file",
     "engine.decorators": "ensure_proxies provenance provenance_wrapper",
+    "engine.jobs": "Job job",
     "engine.run": "run_info",
     "errors": (
         "ArchiveError ArtifactNotFoundError BlobCorruptError BlobNotFoundError CollisionError CompositeError "
-        "ConfigError DuplicateKeyError HashingError ImpureFunctionError InvalidIdError InvalidInputsError "
-        "InvalidLabelsError InvalidQueryError MutatedArtifactValueError NotFoundError PermissionDeniedError "
-        "ProvenanceError RepoOutageWarning RepoUnavailableError RepoUnreachableError SchemaVersionError "
-        "SerializationError SetNotFoundError StorageError StoreUnavailableError TierUnavailableError "
-        "UnrecordedResultWarning UsageError"
+        "ConfigError DuplicateKeyError HashingError ImpureFunctionError IncompleteSetWarning InvalidIdError "
+        "InvalidInputsError InvalidLabelsError InvalidQueryError MutatedArtifactValueError NotFoundError "
+        "PermissionDeniedError ProvenanceError RepoOutageWarning RepoUnavailableError RepoUnreachableError "
+        "SchemaVersionError SerializationError SetNotFoundError StorageError StoreUnavailableError "
+        "TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "Progress Synced Transfer dependencies promote sync",
@@ -116,7 +119,7 @@ _HOMES = {
     "repos.loading": (
         "create_set label_set load_artifact load_proxy load_set_by_id load_set_by_labels load_set_by_name"
     ),
-    "search": "Found failed_calls find progeny runs sets",
+    "search": "Found failed_calls find jobs progeny runs sets",
     "serializers": "register_serializer",
     "state": (
         "get_check_mutations get_default_repo get_read_only get_repo_by_name get_use_cache set_check_mutations "
@@ -146,10 +149,13 @@ __all__ = [
     "Found",
     "HashingError",
     "ImpureFunctionError",
+    "IncompleteSetWarning",
     "InvalidIdError",
     "InvalidInputsError",
     "InvalidLabelsError",
     "InvalidQueryError",
+    "Job",
+    "JobRow",
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -187,6 +193,8 @@ __all__ = [
     "get_use_cache",
     "hash",
     "is_proxy",
+    "job",
+    "jobs",
     "label_set",
     "lazy_dict",
     "lazy_proxy_dict",

@@ -32,7 +32,8 @@
 
 A result that was computed but could not be recorded is no error: the caller gets the plain value and the warning
 `UnrecordedResultWarning`. Where the repo cannot be reached it waits in a journal, and there is one
-`RepoOutageWarning` for each outage.
+`RepoOutageWarning` for each outage. `IncompleteSetWarning` says that work was not done when the set of what it used was
+made.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ __all__ = [
     "DuplicateKeyError",
     "HashingError",
     "ImpureFunctionError",
+    "IncompleteSetWarning",
     "InvalidIdError",
     "InvalidInputsError",
     "InvalidLabelsError",
@@ -196,6 +198,10 @@ class SchemaVersionError(StorageError):
 
 class UnrecordedResultWarning(UserWarning):
     """A computed result was returned as a plain value because it could not be recorded; the message says why."""
+
+
+class IncompleteSetWarning(UserWarning):
+    """Work that was handed out in a block was not done at its end, so what it used is not counted; names the calls."""
 
 
 class RepoOutageWarning(UserWarning):

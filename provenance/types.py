@@ -237,6 +237,10 @@ class JobUse:
     used_as: UsedAs
 
 
+JobUses: TypeAlias = Mapping[ArtifactId, tuple[UsedAs, str]]
+"""How a job used artifacts, and the ids of the runs that computed or found them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedCall:
     """A call that raised.
@@ -361,6 +365,18 @@ class Repo(Protocol):
 
     def save_failed_call(self, call: FailedCall, run: RunRecord) -> FailedCall:
         """Record a call that raised; it is never found as a result."""
+
+    def begin_job(self, record: JobRecord, run: RunRecord) -> JobRecord:
+        """Store a job and the facts about the process that begins it; the record has the time it began."""
+
+    def end_job(self, job_id: str) -> None:
+        """Note that a job is over."""
+
+    def add_job_uses(self, job_id: str, uses: JobUses) -> None:
+        """Note what a job used; what is noted as computed stays."""
+
+    def job_uses(self, job_id: str) -> JobUses:
+        """What a job used, as far as it was noted."""
 
     def find_set(self, set_id: SetId) -> SetRecord | None: ...
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+import provenance as core
 from provenance_dask import options as _options  # noqa: F401  sets the defaults in dask.config
 
 if TYPE_CHECKING:
+    from provenance import Job, JobRow, job, jobs
     from provenance_dask.explaining import Change, Why, why
     from provenance_dask.nodes import LazyArtifact, by_token, lazy, lazy_wrapper, provenance
     from provenance_dask.planning import Plan
     from provenance_dask.plugin import connect
     from provenance_dask.running import compute, get, persist, plan
 
+_CORE = frozenset({"Job", "JobRow", "job", "jobs"})
+"""Names that mean the same in `provenance`: a job is one across client and workers."""
 _HOMES = {
     "Change": "explaining",
     "LazyArtifact": "nodes",
@@ -37,6 +41,8 @@ _HOMES = {
 
 __all__ = [
     "Change",
+    "Job",
+    "JobRow",
     "LazyArtifact",
     "Plan",
     "Why",
@@ -44,6 +50,8 @@ __all__ = [
     "compute",
     "connect",
     "get",
+    "job",
+    "jobs",
     "lazy",
     "lazy_wrapper",
     "persist",
@@ -54,6 +62,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name in _CORE:
+        return getattr(core, name)
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

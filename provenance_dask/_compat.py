@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import cloudpickle
@@ -47,6 +48,7 @@ __all__ = [
     "threads_in_force",
     "to_tasks",
     "token_of",
+    "wait_for",
 ]
 
 Scheduler: TypeAlias = Callable[..., Any]
@@ -202,6 +204,19 @@ def current_client() -> Any | None:
         return distributed.Client.current(allow_global=True)
     except ValueError:
         return None
+
+
+def wait_for(keys: Collection[str]) -> None:
+    """Wait until the tasks of these keys are done that any distributed client of this process has futures of."""
+    distributed = sys.modules.get("distributed")
+    if not keys or distributed is None or not hasattr(distributed, "Client") or is_in_task():
+        return  # a task that waits keeps others from running
+    for client in list(distributed.Client._instances):  # noqa: SLF001  there is no public list of them
+        if client.status == "running" and not client.asynchronous:
+            futures = [distributed.Future(key, client) for key in keys if key in client.futures]
+            if futures:
+                with contextlib.suppress(distributed.CancelledError):
+                    distributed.wait(futures)
 
 
 def threads_in_force() -> int:

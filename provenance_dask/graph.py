@@ -10,9 +10,11 @@ from provenance.engine import Artifact
 from provenance_dask import _compat
 from provenance_dask.literals import store_large
 from provenance_dask.options import options
-from provenance_dask.resolve import Resolution, begin
+from provenance_dask.resolve import Resolution, begin, trace_of
 from provenance_dask.shipping import Surroundings
 from provenance_dask.steps import Step
+from provenance_dask.tasks import CallTask
+from provenance_dask.used import is_noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,21 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
         if step.annotations is not None:
             annotated[key] = step.annotations
+    if is_noted():
+        _trace(resolution, keys, tasks)
     begin(resolution)
     # Dask merges graphs by the names of their layers: the key of a root tells everything that is above it.
     name = keys[max(resolution.to_run, key=lambda step: step.serial)]
     return Graph(_compat.high_level_graph(name, tasks, annotated), keys)
+
+
+def _trace(resolution: Resolution, keys: Mapping[Step, str], tasks: Mapping[str, object]) -> None:
+    """Have the results that cannot be found by recipe leave a trace by which they can be found afterwards."""
+    for step in resolution.to_run:
+        if resolution.recipe(step) is None:
+            payload = getattr(tasks[keys[step]], "args", (None,))[0]
+            if type(payload) is CallTask:
+                payload.trace = trace_of(step)
 
 
 def build_remote_graph(resolution: Resolution, where: Surroundings) -> Graph:

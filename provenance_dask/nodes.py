@@ -14,16 +14,17 @@ import provenance as core
 from provenance import engine
 from provenance.engine import FunctionSpec, Options, attach
 from provenance.errors import UsageError
-from provenance.types import ArtifactId
+from provenance.types import ArtifactId, JobUse
 from provenance_dask import _compat
 from provenance_dask.embedding import embed
 from provenance_dask.flattening import flatten, rebuild
 from provenance_dask.graph import Graph, build_graph, build_remote_graph, stored_graph
 from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import follow, resolve
-from provenance_dask.running import compute_steps, persist, stored_ids
+from provenance_dask.running import compute_steps, persist
 from provenance_dask.shipping import Surroundings, surroundings
 from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step, is_collection, is_node
+from provenance_dask.used import is_noted, note_handed_out
 
 P = ParamSpec("P")
 
@@ -33,11 +34,12 @@ _SECONDS_REMEMBERED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A graph that was given to Dask, and until when it may be given again where the same holds."""
+    """A graph that was given to Dask, for whom, and until when it may be given again where the same holds."""
 
     graph: Graph
     key: str
     where: Surroundings
+    wanted: tuple[JobUse | None, bool]
     until: float
 
 
@@ -163,8 +165,9 @@ class LazyArtifact:
 
     def _graph(self) -> tuple[Graph, str]:
         where = surroundings()
+        wanted = engine.current_job(), is_noted()
         given = self._given
-        if given is None or given.where is not where or monotonic() > given.until:
+        if given is None or given.where is not where or given.wanted != wanted or monotonic() > given.until:
             connect_current(where)
             resolution = resolve([self.step])
             hit = resolution.hits.get(self.step)
@@ -174,8 +177,9 @@ class LazyArtifact:
                 # Dask does not say what will run the graph.
                 remote = _compat.current_client() is not None
                 graph = (build_remote_graph if remote else build_graph)(resolution, where)
-            engine.note_later(lambda: stored_ids([self.step]))
-            given = self._given = _Given(graph, graph.keys[self.step], where, monotonic() + _SECONDS_REMEMBERED)
+            until = monotonic() + _SECONDS_REMEMBERED
+            given = self._given = _Given(graph, graph.keys[self.step], where, wanted, until)
+        note_handed_out({self.step: given.key})
         return given.graph, given.key
 
 

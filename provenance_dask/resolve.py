@@ -73,7 +73,10 @@ class _Lookup:
 
     def by_recipe(self, steps: Iterable[Step]) -> dict[Step, Artifact]:
         """Stored results by recipe; steps without one are passed over."""
-        keys = {step: step.recipe for step in steps if step.recipe is not None}
+        return self.by_key({step: step.recipe for step in steps if step.recipe is not None})
+
+    def by_key(self, keys: Mapping[Step, RecipeKey]) -> dict[Step, Artifact]:
+        """Stored results by the keys that lead to them."""
         return self._find(keys, lambda repo, wanted: repo.find_recipes(wanted))
 
     def by_id(self, keys: Mapping[Step, ArtifactId]) -> dict[Step, Artifact]:
@@ -162,16 +165,22 @@ def repo_of(step: Step) -> Repo:
     return _Lookup().repo(step)
 
 
+def trace_of(step: Step) -> RecipeKey:
+    """The key that the result of a step can be found by after it was computed, where its recipe must not lead to it."""
+    return RecipeKey(engine.digest_of("provenance_dask.trace", step.token))
+
+
 def identify(roots: Iterable[Step]) -> dict[Step, Artifact]:
     """The stored results of the roots and of every step above them, as far as they can be told.
 
-    For steps that are computed anew each time, what their users recorded as input.
+    For steps that are computed anew each time, what they were traced to; else what their users recorded as input.
     """
     lookup = _Lookup()
     order = above(roots)
     blocked = _blocked(lookup, order)
-    hits = {step: found for step in order if (found := lookup.remembered(step))}
-    hits.update(lookup.by_recipe(step for step in order if step not in hits and step not in blocked))
+    hits = lookup.by_key({step: trace_of(step) if step in blocked else step.recipe or trace_of(step) for step in order})
+    # What was remembered may have been deleted since.
+    hits.update(lookup.by_id({step: step.found.id for step in order if step not in hits and step.found is not None}))
     _find_by_content(lookup, [step for step in order if step not in hits], hits, blocked)
     fresh: dict[Step, ArtifactId] = {}
     for step in reversed(order):

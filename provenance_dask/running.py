@@ -7,14 +7,14 @@ from typing import Any, Protocol, TypeVar
 
 from provenance import engine
 from provenance.errors import BlobCorruptError, BlobNotFoundError
-from provenance.types import ArtifactId
 from provenance_dask import _compat, lost
 from provenance_dask.graph import Graph, build_graph, build_remote_graph
 from provenance_dask.planning import Plan, plan_steps
 from provenance_dask.plugin import connect_if_needed
-from provenance_dask.resolve import Resolution, follow, identify, resolve, settle
+from provenance_dask.resolve import Resolution, follow, resolve, settle
 from provenance_dask.shipping import Surroundings, surroundings
 from provenance_dask.steps import Step, is_collection, is_node
+from provenance_dask.used import note_handed_out, note_used
 
 
 class Node(Protocol):
@@ -153,6 +153,7 @@ def get(dsk: Any, keys: Any, **kwargs: Any) -> Any:
 
 def compute_steps(steps: Sequence[Step], scheduler: Any, kwargs: Mapping[str, Any]) -> list[Any]:
     """The results of some steps: proxies, or plain values of what could not be recorded."""
+    note_used(steps)
     resolution = resolve(steps)
     results: dict[Step, Any] = {}
     if any(step not in resolution.hits for step in steps):
@@ -160,7 +161,6 @@ def compute_steps(steps: Sequence[Step], scheduler: Any, kwargs: Mapping[str, An
         resolution, results = _run_misses(resolution, run, where, kwargs)
     for step, artifact in _wanted_hits(resolution):
         results[step] = lost.stored_proxy(step, artifact, lambda step: compute_steps([step], scheduler, kwargs)[0])
-    note_used(steps)
     return [results[step] for step in steps]
 
 
@@ -185,28 +185,13 @@ def _run_misses(
     return resolution, results
 
 
-def note_used(steps: Iterable[Step]) -> None:
-    """Count the results of steps, and of all above them, as used by the captures and the body around this code."""
-    frame = engine.current_frame()
-    if frame is None and not engine.is_capturing():
-        return
-    used = identify(steps)
-    engine.note_ids(artifact.id for artifact in used.values())
-    if frame is not None:
-        frame.calls.extend(used.values())
-
-
-def stored_ids(steps: Iterable[Step]) -> list[ArtifactId]:
-    """Ids of the stored results of steps and of all above them."""
-    return [artifact.id for artifact in identify(steps).values()]
-
-
 def _compute_leaves(
     nodes: Mapping[int, Any], others: Mapping[int, Any], scheduler: Any, kwargs: Mapping[str, Any]
 ) -> dict[int, Any]:
     steps = {number: node.step for number, node in nodes.items()}
     if not others:
         return dict(zip(steps, compute_steps(list(steps.values()), scheduler, kwargs), strict=True))
+    note_used(steps.values())
     resolution = resolve(steps.values())
     stored = {step: engine.lazy_proxy(artifact) for step, artifact in _wanted_hits(resolution)}
     results: dict[int, Any] = {number: stored[step] for number, step in steps.items() if step in stored}
@@ -214,7 +199,6 @@ def _compute_leaves(
     computed = _compat.compute_in_order(list(mixed.values()), scheduler=scheduler, **kwargs)
     results.update(zip(mixed, computed, strict=True))
     settle(resolution, {step: results[number] for number, step in steps.items() if step not in stored})
-    note_used(steps.values())
     return results
 
 
@@ -236,6 +220,7 @@ def _persist_nodes(nodes: Sequence[Node], scheduler: Any, kwargs: Mapping[str, A
             held = [_compat.DataNode(key, value) for key, value in zip(keys, values, strict=True)]
         else:
             held = client.get(graph.layers, keys, sync=False, **kwargs)
+        note_handed_out({step: graph.keys[step] for step in lacking})
         for step, key, result in zip(lacking, keys, held, strict=True):
             kept[step] = step.copy()
             kept[step].futures = {key: result}

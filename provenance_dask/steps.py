@@ -242,6 +242,11 @@ def is_node(obj: object) -> bool:
     return hasattr(type(obj), _IS_NODE)
 
 
+def is_call(step: Step) -> bool:
+    """Whether a step's result is an artifact: that of a call, or a member of one."""
+    return isinstance(step, CallStep | MemberStep)
+
+
 def is_collection(obj: object) -> bool:
     """Whether an object is a lazy artifact or another Dask collection; a proxy, which asking would load, is none."""
     if is_node(obj):

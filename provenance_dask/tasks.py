@@ -45,10 +45,11 @@ class CallTask:
     """A call whose inputs are known when it runs.
 
     `literals` has a proxy for each input that was known when the graph was planned, None for each that is the
-    result of another task, and then the large arguments that were stored. `job` is the job that the graph was made for.
+    result of another task, and then the large arguments that were stored. `job` is the job that the graph was made for,
+    `trace` a key to record where there is no recipe.
     """
 
-    __slots__ = ("holes", "job", "kargs", "key", "literals", "recipe", "spec", "varargs", "where")
+    __slots__ = ("holes", "job", "kargs", "key", "literals", "recipe", "spec", "trace", "varargs", "where")
 
     def __init__(  # noqa: PLR0913, PLR0917  the parts of one call; by position, as it is pickled
         self,
@@ -61,6 +62,7 @@ class CallTask:
         recipe: RecipeKey | None,
         where: Surroundings,
         job: JobUse | None,
+        trace: RecipeKey | None = None,
     ) -> None:
         self.key = key
         self.spec = spec
@@ -71,6 +73,7 @@ class CallTask:
         self.recipe = recipe
         self.where = where
         self.job = job
+        self.trace = trace
 
     def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
         """The bound arguments with the results in place of the slots."""
@@ -85,7 +88,7 @@ class CallTask:
 
     def __reduce__(self) -> tuple[object, ...]:
         call = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe)
-        return CallTask, (*call, self.where, self.job)
+        return CallTask, (*call, self.where, self.job, self.trace)
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "provenance_dask.CallTask", self.key
@@ -142,7 +145,7 @@ def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]
             if sent is error:
                 raise
         else:
-            _note_recipe(result, task.recipe)
+            _note_recipe(result, task.recipe or task.trace)
             held.hold(result, task.where)
             return result
         # Behind the block, as what is raised inside of it carries the error along that cannot be sent.

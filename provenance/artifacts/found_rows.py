@@ -1,4 +1,4 @@
-"""What a search finds: one row of facts for each artifact, set or run, without values and without unpickling."""
+"""What a search finds: one row of facts for each artifact, set, run or job, without values and without unpickling."""
 
 from __future__ import annotations
 
@@ -198,7 +198,80 @@ class RunRow:
         return _restored, (RunRow, _facts(self))
 
 
-def _facts(row: ArtifactRow | SetRow | RunRow) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobRow:
+    """One job that a search found.
+
+    Attributes
+    ----------
+    sequence : int
+        Grows with every job that begins in a repo; "newest" goes by it.
+    id : str
+        As `Job` has it.
+    labels : mapping
+        What it was given to be found by.
+    hits : int
+        How many artifacts it used that were stored already. Noted when its block ends.
+    computed : int
+        How many it computed, members of composites and nested calls among them; of what its workers do, as they do it.
+    failed : int
+        How many of its calls raised, and have no result that the job used.
+    seconds_run : float
+        How long the bodies of its calls ran, all together, from the durations recorded with what it computed. Nested
+        calls and members count with the calls they were computed in, and calls that raised do not.
+    seconds_saved : float
+        How long it took to compute its hits, counted alike.
+    hosts : tuple of str
+        Where it ran: the host it was begun on, and those that computed for it.
+    run_id : str
+        The process that began it; see `provenance.runs`.
+    start : datetime
+        When it began, in UTC.
+    end : datetime or None
+        When its block ended; None while it runs, and if the process did not live to see the end.
+    """
+
+    sequence: int
+    id: str
+    labels: Mapping[str, JSON]
+    hits: int = 0
+    computed: int = 0
+    failed: int = 0
+    seconds_run: float = 0.0
+    seconds_saved: float = 0.0
+    hosts: tuple[str, ...] = ()
+    run_id: str
+    start: datetime
+    end: datetime | None
+    repo: Repo | None = field(default=None, repr=False, compare=False)
+
+    __hash__ = None  # type: ignore[assignment]  # it holds a dict
+
+    def order_value(self, column: str) -> Any:
+        """What the row is ordered by."""
+        return getattr(self, column)
+
+    def in_repo(self, repo: Repo) -> JobRow:
+        """The row as one that was found in `repo`."""
+        return replace(self, repo=repo)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what the row says."""
+        return _facts(self)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (JobRow, _facts(self))
+
+    def __repr__(self) -> str:
+        ended = "has no end" if self.end is None else f"took {self.end - self.start}"
+        return (
+            f"<JobRow {self.id[:12]} {dict(self.labels)!r:.80}: {self.hits} hits, {self.computed} computed, "
+            f"{self.failed} failed; ran {self.seconds_run:.3g} s, saved {self.seconds_saved:.3g} s; "
+            f"on {', '.join(self.hosts)}; began {self.start:%Y-%m-%d %H:%M:%S} UTC, {ended}>"
+        )
+
+
+def _facts(row: ArtifactRow | SetRow | RunRow | JobRow) -> dict[str, Any]:
     return {part.name: getattr(row, part.name) for part in fields(row) if part.name != "repo"}
 
 

@@ -22,7 +22,7 @@ from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
 from provenance.engine.working import current_job, working_for
 from provenance.hashing import digest_of, fingerprint
-from provenance.repos.capture import is_capturing, note_ids, note_later, note_use
+from provenance.repos.capture import Later, is_capturing, note_later, note_use
 from provenance.state import default_repo, known_repos, resolve_repo, settings
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Digests",
     "FunctionSpec",
     "Inputs",
+    "Later",
     "Options",
     "artifact_id",
     "attach",
@@ -50,7 +51,6 @@ __all__ = [
     "member_recipe",
     "name_call",
     "names_call",
-    "note_ids",
     "note_later",
     "note_use",
     "plain_value",

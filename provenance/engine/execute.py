@@ -129,7 +129,8 @@ def _finish(body: _Body, value: object) -> object:
     seconds = perf_counter() - body.started
     try:
         refuse_impure(call, body.kargs, body.varargs)
-        result = record_result(call, Computed(value=value, seconds=seconds, calls=tuple(body.frame.calls)))
+        calls = (*body.frame.calls, *body.frame.handed_out.found())
+        result = record_result(call, Computed(value=value, seconds=seconds, calls=calls))
     except UsageError as error:
         if isinstance(error, ImpureFunctionError):
             _forget_nested(body.frame)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, plain_value
+from provenance.repos.capture import HandedOut
 
 
 @dataclass(slots=True, eq=False)
@@ -21,11 +22,14 @@ class Frame:
         Results of the decorated functions the body called, in order.
     computed : list of Artifact
         What was computed for the first time under this body, at any depth.
+    handed_out : HandedOut
+        Work that the body handed out; what of it is stored when the body ends counts as called by it.
     """
 
     carried: dict[int, ArtifactProxy] = field(default_factory=dict)
     calls: list[Artifact] = field(default_factory=list)
     computed: list[Artifact] = field(default_factory=list)
+    handed_out: HandedOut = field(default_factory=HandedOut)
 
     def plain(self, proxy: ArtifactProxy) -> object:
         """The value of a proxy, remembered as that proxy's; the proxy keeps the value alive."""

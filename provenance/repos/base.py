@@ -42,6 +42,8 @@ from provenance.types import (
     BlobRef,
     Draft,
     FailedCall,
+    JobRecord,
+    JobUses,
     Permissions,
     RecipeKey,
     RunRecord,
@@ -499,6 +501,28 @@ class BaseRepo(ABC):
         arrange : callable
             Makes the new history of the present one.
         """
+
+    @abstractmethod
+    def begin_job(self, record: JobRecord, run: RunRecord) -> JobRecord:
+        """Store a job unless it is there, and the facts about the process that begins it.
+
+        Returns
+        -------
+        JobRecord
+            With the time it began.
+        """
+
+    @abstractmethod
+    def end_job(self, job_id: str) -> None:
+        """Note that a job is over."""
+
+    @abstractmethod
+    def add_job_uses(self, job_id: str, uses: JobUses) -> None:
+        """Note what a job used; what is noted as computed stays."""
+
+    @abstractmethod
+    def job_uses(self, job_id: str) -> JobUses:
+        """Return what a job used, as far as it was noted."""
 
     @abstractmethod
     def downstream(self, ids: Collection[ArtifactId]) -> set[ArtifactId]:

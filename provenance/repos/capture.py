@@ -3,32 +3,80 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, NamedTuple
 
 from provenance import state
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.sets import ArtifactSet
+from provenance.repos.parts import parts_of
 from provenance.types import ArtifactId, ArtifactRecord
 
 
+class Later(NamedTuple):
+    """Finds out, when a block ends, what was used by work that was only handed out in it.
+
+    Attributes
+    ----------
+    find : callable
+        The artifacts that the work has used so far.
+    settle : callable
+        Those that it has used when it is done, which is waited for; what cannot be waited for is said in a warning.
+    """
+
+    find: Callable[[Collection[Any]], Iterable[Artifact]]
+    settle: Callable[[Collection[Any]], Iterable[Artifact]]
+
+
+class HandedOut(dict[Later, dict[Any, None]]):
+    """Work that was handed out in a block, by what finds out what it used."""
+
+    def add(self, later: Later, work: Iterable[Any]) -> None:
+        """Add work, each piece once."""
+        self.setdefault(later, {}).update(dict.fromkeys(work))
+
+    def found(self) -> list[Artifact]:
+        """What it has used so far."""
+        return [artifact for later, work in self.items() for artifact in later.find(work)]
+
+    def settled(self) -> list[Artifact]:
+        """What it has used when it is done."""
+        return [artifact for later, work in self.items() for artifact in later.settle(work)]
+
+
 @dataclass(frozen=True, slots=True)
-class _Capture:
-    """What a running capture counts: ids, and what will tell more of them when the block ends."""
+class Capture:
+    """What is used inside a block: artifacts, and work that was handed out."""
 
     used: set[ArtifactId] = field(default_factory=set)
-    later: list[Callable[[], Iterable[ArtifactId]]] = field(default_factory=list)
+    handed_out: HandedOut = field(default_factory=HandedOut)
 
     def ids(self) -> frozenset[ArtifactId]:
-        return frozenset(self.used.union(*(find() for find in self.later)))
+        """The artifacts that were used so far, with their parts."""
+        return with_parts(self.used.union(artifact.id for artifact in self.handed_out.found()))
+
+    def settled_ids(self) -> frozenset[ArtifactId]:
+        """The artifacts that were used, with their parts, when all work is done."""
+        return with_parts(self.used.union(artifact.id for artifact in self.handed_out.settled()))
 
 
-_captures: ContextVar[tuple[_Capture, ...]] = ContextVar("provenance_captures", default=())
+_captures: ContextVar[tuple[Capture, ...]] = ContextVar("provenance_captures", default=())
+
+
+@contextmanager
+def capturing() -> Iterator[Capture]:
+    """Capture what is used inside of a ``with`` block."""
+    capture = Capture()
+    token = _captures.set((*_captures.get(), capture))
+    try:
+        yield capture
+    finally:
+        _captures.reset(token)
 
 
 class CapturedSet(list[ArtifactSet]):
@@ -47,17 +95,10 @@ def note_use(artifact: Artifact) -> None:
             capture.used.add(artifact.id)
 
 
-def note_ids(artifact_ids: Iterable[ArtifactId]) -> None:
-    """Count stored artifacts as used by every capture around the running code."""
-    ids = frozenset(artifact_ids)
+def note_later(later: Later, work: Collection[Any]) -> None:
+    """Let every capture around the running code count what is used by work that is only handed out here."""
     for capture in _captures.get():
-        capture.used.update(ids)
-
-
-def note_later(find: Callable[[], Iterable[ArtifactId]]) -> None:
-    """Count as used what `find` returns when the block ends: for work that is only handed out here."""
-    for capture in _captures.get():
-        capture.later.append(find)
+        capture.handed_out.add(later, work)
 
 
 def is_capturing() -> bool:
@@ -97,14 +138,10 @@ def capture_set(
     """
     normalized = normalize_labels(labels)
     initial = frozenset() if initial_set is None else ArtifactSet(initial_set).artifact_ids
-    capture = _Capture()
     result = CapturedSet()
-    token = _captures.set((*_captures.get(), capture))
-    try:
+    with capturing() as capture:
         yield result
-    finally:
-        _captures.reset(token)
-    result.append(ArtifactSet(initial | with_parts(capture.ids()), normalized).put())
+    result.append(ArtifactSet(initial | capture.settled_ids(), normalized).put())
 
 
 def provenance_set(
@@ -151,27 +188,25 @@ def provenance_set(
     return decorate
 
 
-def with_parts(artifact_ids: frozenset[ArtifactId]) -> frozenset[ArtifactId]:
-    """These artifacts, the calls nested in them, and the members of composites, at any depth."""
-    found: set[ArtifactId] = set()
-    fresh: set[ArtifactId] = set(artifact_ids)
+def with_parts(artifact_ids: Iterable[ArtifactId]) -> frozenset[ArtifactId]:
+    """These artifacts, the calls nested in them, and the members of composites, at any depth.
+
+    Parts that were deleted are left out.
+    """
+    found = set(artifact_ids)
+    fresh = found
     while fresh:
-        found |= fresh
-        fresh = {part for record in _records(fresh) for part in _parts(record)} - found
+        records = _records(fresh)
+        found |= records.keys()
+        fresh = {part for record in records.values() for part in parts_of(record)} - found
     return frozenset(found)
 
 
-def _parts(record: ArtifactRecord) -> Iterator[ArtifactId]:
-    for edge in record.edges:
-        if edge.kind == "call" or (record.composite and edge.kind == "result"):
-            yield edge.artifact_id
-
-
-def _records(artifact_ids: set[ArtifactId]) -> list[ArtifactRecord]:
+def _records(artifact_ids: set[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
     records: dict[ArtifactId, ArtifactRecord] = {}
     for repo in state.known_repos():
         missing = artifact_ids.difference(records)
         if not missing:
             break
         records.update(repo.find_records(missing))
-    return list(records.values())
+    return records

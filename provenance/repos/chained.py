@@ -50,10 +50,13 @@ from provenance.types import (
     BlobKey,
     Draft,
     FailedCall,
+    JobRecord,
+    JobUses,
     RecipeKey,
     RunRecord,
     SetId,
     SetRecord,
+    UsedAs,
     ValueId,
 )
 
@@ -420,6 +423,37 @@ class ChainedRepo(BaseRepo):
     def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
         """Return the calls that raised in any member, by the clocks of their databases; the last ones first."""
         return failed_calls_of_members(self._tiers, query) if self._permissions.read else []
+
+    # ---- jobs
+
+    def begin_job(self, record: JobRecord, run: RunRecord) -> JobRecord:
+        """Store a job in the members that may be written, as the write policy says."""
+        self._require("write")
+        first = record
+
+        def begin(repo: BaseRepo) -> JobRecord:
+            nonlocal first
+            first = repo.begin_job(first, run)  # by the clock of the first one, so that all members agree
+            return first
+
+        return self._tiers.write(begin)[0]
+
+    def end_job(self, job_id: str) -> None:
+        """Note in the members that may be written that a job is over, as the write policy says."""
+        self._require("write")
+        self._tiers.write(lambda repo: repo.end_job(job_id))
+
+    def add_job_uses(self, job_id: str, uses: JobUses) -> None:
+        """Note what a job used in the members that may be written, as the write policy says."""
+        self._require("write")
+        self._tiers.write(lambda repo: repo.add_job_uses(job_id, uses))
+
+    def job_uses(self, job_id: str) -> JobUses:
+        """Return what a job used, as far as it was noted in any member; "computed" goes before "hit"."""
+        found: dict[ArtifactId, tuple[UsedAs, str]] = {}
+        for uses in self._known(lambda repo: repo.job_uses(job_id)):
+            found.update({key: use for key, use in uses.items() if found.get(key, ("hit", ""))[0] == "hit"})
+        return found
 
     # ---- searching
 

@@ -6,12 +6,17 @@ import itertools
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
 from provenance.blobstores.tiers import Tiers
 from provenance.repos.base import BaseRepo
 from provenance.repos.queries import Query, Row, rank
 
-_TIMES: dict[type[Row], str] = {ArtifactRow: "computed_at", SetRow: "created_at", RunRow: "recorded_at"}
+_TIMES: dict[type[Row], str] = {
+    ArtifactRow: "computed_at",
+    SetRow: "created_at",
+    RunRow: "recorded_at",
+    JobRow: "start",
+}
 
 
 def search_members(chain: BaseRepo, tiers: Tiers[BaseRepo], query: Query) -> Iterator[Row]:

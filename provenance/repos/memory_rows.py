@@ -13,6 +13,7 @@ from time import monotonic
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
 from provenance.repos.labellings import Arrange, History, Labelling
+from provenance.repos.memory_jobs import MemoryJobs
 from provenance.repos.memory_search import HeardRun, SavedLabels, Snapshot, StoredSet, search
 from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import BlobCheck, Entry, Inserted
@@ -50,6 +51,7 @@ class MemoryRows:
         self._failed_calls: deque[FailedCall] = deque(maxlen=MOST_FAILED_CALLS)
         self._failure_sequence = count(1)
         self.sweeps = 0
+        self.jobs = MemoryJobs(self._hear_of)
         self.reset_after_fork()
         reset_at_fork(self)
 
@@ -97,6 +99,7 @@ class MemoryRows:
                 self._link(stored, entry.run)
             if record.recipe is not None:
                 self._recipes[record.recipe] = record.id
+            self.jobs.note(entry)
             return Inserted(stored, is_new=True) if existing is None else Inserted(existing, is_new=False)
 
     def insert_many(self, entries: Sequence[Entry], recipes: Mapping[RecipeKey, ArtifactId]) -> list[Inserted]:
@@ -122,7 +125,10 @@ class MemoryRows:
             self._references[key] += 1
             self._unreferenced.pop(key, None)
         if run is not None:
-            self._runs.setdefault(run.id, HeardRun(run, datetime.now(UTC)))
+            self._hear_of(run)
+
+    def _hear_of(self, run: RunRecord) -> None:
+        self._runs.setdefault(run.id, HeardRun(run, datetime.now(UTC)))
 
     def _unlink(self, record: ArtifactRecord) -> None:
         del self._artifacts[record.id]
@@ -145,6 +151,7 @@ class MemoryRows:
             stored = replace(record, sequence=old.sequence, computed_at=record.computed_at or datetime.now(UTC))
             self._unlink(old)
             self._link(stored, new.run)
+            self.jobs.note(new)
             if old.value_id != record.value_id:
                 self.remove_recipes(self.downstream((old.id,)))
             return stored
@@ -290,6 +297,7 @@ class MemoryRows:
                 list(self._sets.values()),
                 list(self._labellings),
                 list(self._runs.values()),
+                self.jobs.stored(self._failed_calls),
             )
         return search(snapshot, query)
 

@@ -7,11 +7,13 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, cast
 
-from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
 from provenance.repos.containment import contains
+from provenance.repos.job_tally import Tally
 from provenance.repos.json_fields import label_items
-from provenance.repos.queries import ArtifactQuery, FunctionName, Query, Row, RunQuery, SetQuery, rank, tie
-from provenance.types import JSON, ArtifactId, ArtifactRecord, RunRecord, SetId, SetRecord
+from provenance.repos.parts import parts_of
+from provenance.repos.queries import ArtifactQuery, FunctionName, JobQuery, Query, Row, RunQuery, SetQuery, rank, tie
+from provenance.types import JSON, ArtifactId, ArtifactRecord, JobRecord, JobUses, RunRecord, SetId, SetRecord
 
 
 class SavedLabels(NamedTuple):
@@ -37,6 +39,15 @@ class StoredSet(NamedTuple):
     sequence: int
 
 
+class StoredJob(NamedTuple):
+    """A job, its sequence, and what it used."""
+
+    record: JobRecord
+    sequence: int
+    uses: JobUses
+    failed: frozenset[ArtifactId]
+
+
 class Snapshot(NamedTuple):
     """Everything there was at one moment; labellings in the order of saving."""
 
@@ -44,6 +55,7 @@ class Snapshot(NamedTuple):
     sets: Iterable[StoredSet]
     labellings: Iterable[SavedLabels]
     runs: Iterable[HeardRun]
+    jobs: Iterable[StoredJob] = ()
 
 
 def search(snapshot: Snapshot, query: Query) -> Iterator[Row]:
@@ -53,6 +65,8 @@ def search(snapshot: Snapshot, query: Query) -> Iterator[Row]:
         found = list(map(row_of, _artifacts(snapshot, query)))
     elif isinstance(query, SetQuery):
         found = list(_sets(snapshot, query))
+    elif isinstance(query, JobQuery):
+        found = list(_jobs(snapshot, query))
     else:
         found = list(_runs(snapshot.runs, query))
     column = query.order.column
@@ -150,3 +164,33 @@ def _runs(runs: Iterable[HeardRun], query: RunQuery) -> Iterator[RunRow]:
     for record, at in runs:
         if at in query.period and contains(cast("JSON", record.info), cast("JSON", query.info)):
             yield RunRow(id=record.id, info=record.info, recorded_at=at)
+
+
+def _jobs(snapshot: Snapshot, query: JobQuery) -> Iterator[JobRow]:
+    records = {record.id: record for record in snapshot.artifacts}
+    hosts = {record.id: record.info.get("host") for record, _ in snapshot.runs}
+    wanted = label_items(query.labels)
+    for job in snapshot.jobs:
+        record = job.record
+        start = cast("datetime", record.started_at)
+        if start in query.period and wanted <= label_items(record.labels):
+            row = JobRow(
+                sequence=job.sequence,
+                id=record.id,
+                labels=record.labels,
+                run_id=record.run_id,
+                start=start,
+                end=record.ended_at,
+            )
+            yield _tally(job, records).added_to(row, hosts)
+
+
+def _tally(job: StoredJob, records: Mapping[ArtifactId, ArtifactRecord]) -> Tally:
+    tally = Tally(run_ids={job.record.run_id: None}, failed=len(job.failed.difference(job.uses)))
+    hits = [records[key] for key, (used_as, _) in job.uses.items() if used_as == "hit" and key in records]
+    parts = {part for record in hits for part in parts_of(record)}
+    for key, (used_as, run_id) in job.uses.items():
+        counts = used_as == "computed" or (used_as == "hit" and key not in parts)
+        seconds = records[key].durations.compute if counts and key in records else 0.0
+        tally.add(used_as, run_id, 1, seconds)
+    return tally

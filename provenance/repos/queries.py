@@ -1,4 +1,4 @@
-"""What can be asked of a repo's rows: which artifacts, sets or runs, in which order, and how many at most."""
+"""What can be asked of a repo's rows: which artifacts, sets, runs or jobs, in which order, and how many at most."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
 from provenance.repos.storable_text import storable_text
 from provenance.types import JSON, ArtifactId, FailedCall, Version
 
-Row: TypeAlias = ArtifactRow | SetRow | RunRow
-R = TypeVar("R", ArtifactRow, SetRow, RunRow)
+Row: TypeAlias = ArtifactRow | SetRow | RunRow | JobRow
+R = TypeVar("R", ArtifactRow, SetRow, RunRow, JobRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,19 @@ class FailedCallQuery:
         return all(asked is None or asked == has for asked, has in wanted)
 
 
-Query: TypeAlias = ArtifactQuery | SetQuery | RunQuery
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Jobs whose labels contain these."""
+
+    COLUMNS: ClassVar = ("sequence", "start")
+
+    labels: Mapping[str, JSON] = field(default_factory=dict)
+    period: Period = Period()
+    order: Order = Order("sequence")
+    limit: int | None = None
+
+
+Query: TypeAlias = ArtifactQuery | SetQuery | RunQuery | JobQuery
 
 
 def rank(row: Row, column: str) -> Any:

@@ -13,7 +13,9 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     FailedCall,
+    JobRecord,
     JobUse,
+    JobUses,
     Lease,
     RecipeKey,
     RunRecord,
@@ -58,8 +60,34 @@ class Entry(NamedTuple):
     job: JobUse | None = None
 
 
+class Jobs(Protocol):
+    """Rows of jobs, and of what they used. Every method is one transaction."""
+
+    def begin(self, record: JobRecord, run: RunRecord) -> JobRecord:
+        """Store a job unless it is there, and the facts about the process that begins it.
+
+        Returns
+        -------
+        JobRecord
+            With the time it began.
+        """
+
+    def end(self, job_id: str) -> None:
+        """Note that a job is over."""
+
+    def add(self, job_id: str, uses: JobUses) -> None:
+        """Note what a job used; "computed" and "nested" take the place of "hit", and stay."""
+
+    def uses(self, job_id: str) -> JobUses:
+        """What a job used, as far as it was noted."""
+
+
 class Rows(Protocol):
     """Rows of a repo. Every method is one transaction; permissions, bytes and caching are the repo's."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """The rows of jobs."""
 
     @property
     def sweeps(self) -> int:

@@ -34,6 +34,8 @@ from provenance.types import (
     BlobStore,
     Draft,
     FailedCall,
+    JobRecord,
+    JobUses,
     Payload,
     RecipeKey,
     RunRecord,
@@ -336,6 +338,28 @@ class SingleRepo(BaseRepo):
     def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
         """Return the calls that raised that a query asks for, the last ones first."""
         return self._rows.failed_calls(query) if self._permissions.read else []
+
+    # ---- jobs
+
+    def begin_job(self, record: JobRecord, run: RunRecord) -> JobRecord:
+        """Store a job unless it is there, and the facts about the process that begins it."""
+        self._require("write")
+        return self._rows.jobs.begin(record, run)
+
+    def end_job(self, job_id: str) -> None:
+        """Note that a job is over."""
+        self._require("write")
+        self._rows.jobs.end(job_id)
+
+    def add_job_uses(self, job_id: str, uses: JobUses) -> None:
+        """Note what a job used; what is noted as computed stays."""
+        self._require("write")
+        if uses:
+            self._rows.jobs.add(job_id, uses)
+
+    def job_uses(self, job_id: str) -> JobUses:
+        """Return what a job used, as far as it was noted."""
+        return self._rows.jobs.uses(job_id) if self._permissions.read else {}
 
     # ---- searching
 

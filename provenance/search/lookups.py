@@ -1,4 +1,4 @@
-"""Artifacts, sets and runs by what is recorded about them."""
+"""Artifacts, sets, runs and jobs by what is recorded about them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 from provenance import state
-from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of
 from provenance.artifacts.labels import Labels
 from provenance.repos.base import BaseRepo
-from provenance.repos.queries import ArtifactQuery, FailedCallQuery, RunQuery, SetQuery
+from provenance.repos.queries import ArtifactQuery, FailedCallQuery, JobQuery, RunQuery, SetQuery
 from provenance.search.results import Found
 from provenance.search.terms import (
     Time,
@@ -251,6 +251,54 @@ def failed_calls(
         limit=limit_of(limit),
     )
     return _repo(repo).failed_calls(query)
+
+
+def jobs(  # noqa: PLR0913  each is something to find jobs by
+    *,
+    label: str | None = None,
+    labels: Labels | None = None,
+    since: Time | None = None,
+    until: Time | None = None,
+    order_by: str | None = None,
+    limit: int | None = None,
+    repo: Repo | str | None = None,
+) -> Found[JobRow]:
+    """Find jobs for which everything holds that is given, with what became of them.
+
+    Parameters
+    ----------
+    label, labels : str or mapping, optional
+        Its labels contain these; a text is the ``name``.
+    since, until : datetime, date or str, optional
+        It began at `since` or later, and before `until`; see `find`.
+    order_by : str, optional
+        ``sequence`` or ``start``, perhaps with ``-`` before it. Unless given, what began last comes first.
+    limit : int, optional
+        The most rows to find.
+    repo : Repo or str, optional
+        Where to look, the default repo unless given.
+
+    Returns
+    -------
+    Found of JobRow
+        Fetched when they are looked at, page by page.
+
+    Raises
+    ------
+    InvalidQueryError, InvalidLabelsError
+        Something that was given does not fit.
+
+    See Also
+    --------
+    provenance.job : Lets what is computed in a block belong to a job.
+    """
+    query = JobQuery(
+        labels=labels_of(label, labels) or {},
+        period=period_of(since, until),
+        order=order_of(order_by, "sequence", JobQuery.COLUMNS),
+        limit=limit_of(limit),
+    )
+    return Found(_repo(repo), query)
 
 
 def _repo(given: Repo | str | None) -> BaseRepo:

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, cast, overload
 
 from provenance.errors import UsageError
 from provenance.repos.base import BaseRepo
-from provenance.repos.queries import ArtifactQuery, Query, R, RunQuery, SetQuery
+from provenance.repos.queries import ArtifactQuery, JobQuery, Query, R, RunQuery, SetQuery
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 20
-_KINDS: dict[type[Query], str] = {ArtifactQuery: "artifacts", SetQuery: "sets", RunQuery: "runs"}
+_KINDS: dict[type[Query], str] = {ArtifactQuery: "artifacts", SetQuery: "sets", RunQuery: "runs", JobQuery: "jobs"}
 _COLUMNS: dict[type[Query], tuple[str, ...]] = {
     ArtifactQuery: ("id", "name", "version", "fn_module", "fn_name", "value_type", "size", "computed_at"),
     SetQuery: ("id", "labels", "size", "created_at"),
     RunQuery: ("id", "host", "recorded_at"),
+    JobQuery: (
+        *("id", "labels", "hits", "computed", "failed", "seconds_run", "seconds_saved", "hosts", "start", "end"),
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from provenance.testing.repo_batches import BatchContract
 from provenance.testing.repo_changes import ChangeContract
 from provenance.testing.repo_failures import FailureContract
 from provenance.testing.repo_found import FoundContract
+from provenance.testing.repo_jobs import JobContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
 from provenance.testing.repo_searches import SearchContract
@@ -30,5 +31,6 @@ class RepoContract(
     FoundContract,
     FailureContract,
     SetSearchContract,
+    JobContract,
 ):
     """Tests of the promises of `provenance.repos.base.BaseRepo`; subclass it once per backend."""

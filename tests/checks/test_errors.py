@@ -34,5 +34,5 @@ def test_the_drawing_shows_every_error_under_its_base():
 
 
 def test_every_error_is_public():
-    assert {*defined(), "RepoOutageWarning", "UnrecordedResultWarning"} == set(errors.__all__)
+    assert {*defined(), "IncompleteSetWarning", "RepoOutageWarning", "UnrecordedResultWarning"} == set(errors.__all__)
     assert set(errors.__all__) <= set(p.__all__)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from provenance._util.payload import FilePart
-from provenance.types import ArtifactRecord, BlobRef, Draft, Durations, InputEdge, Payload, RunRecord
+from provenance.types import ArtifactRecord, BlobRef, Draft, Durations, InputEdge, JobUse, Payload, RunRecord
 
 FORMAT = 1
 """Version of the format of entries."""
@@ -39,6 +39,7 @@ def write_entry(draft: Draft, file: BinaryIO) -> None:
         "run": {"id": draft.run.id, "info": draft.run.info},
         "sections": sections,
         "extension": draft.value_extension,
+        "job": None if draft.job is None else asdict(draft.job),
     }
     text = json.dumps(content, allow_nan=False).encode()
     file.write(text)
@@ -61,7 +62,13 @@ def read_entry(path: Path) -> Draft | None:
         value=_payload(path, sections.get("value")),
         inputs=_payload(path, sections.get("inputs")),
         value_extension=content["extension"],
+        job=_job(content.get("job")),
     )
+
+
+def _job(found: dict[str, Any] | None) -> JobUse | None:
+    """The job that a call was computed for; entries of earlier libraries name none."""
+    return None if found is None else JobUse(**found)
 
 
 def _payload(path: Path, section: Mapping[str, Any] | None) -> Payload | None:

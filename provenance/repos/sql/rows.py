@@ -16,6 +16,7 @@ from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.failure_rows import FailureRows
+from provenance.repos.sql.job_rows import SqlJobs
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
 from provenance.repos.sql.search_index import SearchIndex
 from provenance.repos.sql.search_rows import SearchRows
@@ -59,6 +60,7 @@ class SqlRows:
         self._blob = BlobStatements(self._dialect)
         self._sets = SetRows(database)
         self._failures = FailureRows(database)
+        self.jobs = SqlJobs(database, self._adding)
         self._index = SearchIndex(database, may_write=may_index and refusal is None)
         self._search = SearchRows(database, self._index)
         self._known_runs: set[str] = set()
@@ -143,6 +145,8 @@ class SqlRows:
                 stored = self._complete(transaction, record, inserted)
             if record.recipe is not None:
                 transaction.execute(self._recipe.put, (record.recipe, record.id))
+            if entry.job is not None:
+                self.jobs.note(transaction, [entry])
         if run is not None:
             self._known_runs.add(run.id)
         return Inserted(stored, is_new=inserted is not None)
@@ -162,6 +166,7 @@ class SqlRows:
             self._refer_to_blobs_of(transaction, new, late)
             own = {entry.record.recipe: entry.record.id for entry in entries if entry.record.recipe is not None}
             transaction.executemany(self._recipe.put, sorted({**own, **recipes}.items()))
+            self.jobs.note(transaction, entries)
             stored = self._currents(transaction, [entry.record.id for entry in late])
         self._known_runs.update(entry.run.id for entry in entries if entry.run is not None)
         records = (self._as_stored(entry.record, row) for entry, row in zip(new, sequences, strict=True))
@@ -261,6 +266,7 @@ class SqlRows:
             if current.value_id != record.value_id:
                 found = transaction.execute(self._read.downstream, self._batch((old.id,))).fetchall()
                 self._remove_recipes(transaction, [row[0] for row in found])
+            self.jobs.note(transaction, [new])
             return self._complete(transaction, record, updated)
 
     def _insert_again(self, transaction: Transaction, row: tuple[object, ...], entry: Entry) -> ArtifactRecord:
@@ -268,6 +274,7 @@ class SqlRows:
         self._put_run(transaction, entry.run)
         inserted = transaction.execute(self._write.insert_artifact, row).fetchone()
         self._refer_to_blobs(transaction, entry.record, entry.blobs)
+        self.jobs.note(transaction, [entry])
         return self._complete(transaction, entry.record, inserted)
 
     @repeatable

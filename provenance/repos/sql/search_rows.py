@@ -12,12 +12,14 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from provenance.artifacts.found_rows import ArtifactRow, RunRow, SetRow
+from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
 from provenance.repos.containment import contains, wanted_items
+from provenance.repos.json_fields import label_items
 from provenance.repos.memory_search import has_contents
-from provenance.repos.queries import ArtifactQuery, Order, Query, Row, RunQuery, SetQuery, rank, tie
+from provenance.repos.queries import ArtifactQuery, JobQuery, Order, Query, Row, RunQuery, SetQuery, rank, tie
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
+from provenance.repos.sql.job_search import JobOutcomes, job_row, job_selection
 from provenance.repos.sql.schema import artifact_items, artifacts
 from provenance.repos.sql.search_index import SearchIndex
 from provenance.repos.sql.search_statements import (
@@ -44,13 +46,14 @@ _MOST_PROBES = 12
 
 
 class SearchRows:
-    """Finds artifacts, sets and runs."""
+    """Finds artifacts, sets, runs and jobs."""
 
     def __init__(self, database: Database, index: SearchIndex) -> None:
         self._database = database
         self._dialect = database.dialect
         self._index = index
         self._artifacts = ArtifactSelections(database.dialect)
+        self._outcomes = JobOutcomes(database)
 
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""
@@ -59,6 +62,8 @@ class SearchRows:
             rows = self._search_artifacts(query)
         elif isinstance(query, SetQuery):
             rows = self._rows(set_selection(query, self._dialect), query.order, query.limit, _set_row)
+        elif isinstance(query, JobQuery):
+            rows = self._search_jobs(query)
         else:
             rows = self._rows(run_selection(query, self._dialect), query.order, None, _run_row)
             rows = filter(partial(_has_info, query=query), rows)
@@ -68,6 +73,8 @@ class SearchRows:
         """How many rows a query asks for, up to its limit."""
         if isinstance(query, RunQuery):
             return sum(1 for _ in self.search(query))
+        if isinstance(query, JobQuery):
+            return sum(1 for _ in islice(self._jobs(query), query.limit))
         if isinstance(query, SetQuery):
             return self._number(set_selection(query, self._dialect), query.limit)
         indexed, rest = self._parts(query)
@@ -156,6 +163,20 @@ class SearchRows:
         few = one.limit(sa.literal_column(str(FEW))).subquery()
         return sa.select(sa.func.count()).select_from(few).scalar_subquery()
 
+    # ---- jobs
+
+    def _search_jobs(self, query: JobQuery) -> Iterator[JobRow]:
+        found = islice(self._jobs(query), query.limit)
+        while page := list(islice(found, PAGE)):
+            yield from self._outcomes.added_to(page)
+
+    def _jobs(self, query: JobQuery) -> Iterator[JobRow]:
+        """Jobs without what became of them; their labels are looked at here, as there are not many."""
+        wanted = label_items(query.labels)
+        limit = None if wanted else query.limit
+        rows = self._rows(job_selection(query, self._dialect), query.order, limit, job_row)
+        return (row for row in rows if wanted <= label_items(row.labels))
+
     # ---- statements
 
     def _run(self, statement: sa.Select[Any]) -> Callable[..., list[Any]]:
@@ -187,7 +208,7 @@ class SearchRows:
 
 def _parameter(row: Row, order: Order, dialect: Dialect) -> object:
     asked = row.order_value(order.column)
-    if order.column in ("computed_at", "created_at", "recorded_at"):
+    if order.column in ("computed_at", "created_at", "recorded_at", "start"):
         return dialect.time_parameter(asked)
     return storable_text(asked) if isinstance(asked, str) else asked
 

@@ -1,0 +1,78 @@
+"""What captures, jobs and bodies are told of a computation: the artifact of every node of its graph."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from provenance import engine
+from provenance.engine import Artifact
+from provenance.errors import IncompleteSetWarning
+from provenance_dask import _compat
+from provenance_dask.resolve import identify
+from provenance_dask.steps import MemberStep, Step, is_call
+
+_MOST_NAMED = 5
+
+
+class _Work(NamedTuple):
+    """A step whose result was wanted, and its key at a scheduler if that may not have run it yet."""
+
+    step: Step
+    key: str | None
+
+
+def is_noted() -> bool:
+    """Whether anything around this code wants to know what is used here."""
+    return engine.is_capturing() or engine.current_frame() is not None
+
+
+def note_used(steps: Iterable[Step]) -> None:
+    """Count the results of steps, and of all above them, as used by what is around this code."""
+    if is_noted():
+        _note([_Work(step, None) for step in steps])
+
+
+def note_handed_out(keys: Mapping[Step, str]) -> None:
+    """`note_used` for steps that a scheduler is given under these keys."""
+    if is_noted():
+        _note([_Work(step, key) for step, key in keys.items()])
+
+
+def _note(work: Collection[_Work]) -> None:
+    engine.note_later(_LATER, work)
+    frame = engine.current_frame()
+    if frame is not None:
+        frame.handed_out.add(_LATER, work)
+
+
+def _find(work: Collection[_Work]) -> Iterable[Artifact]:
+    return identify([step for step, _ in work]).values()
+
+
+def _settle(work: Collection[_Work]) -> Iterable[Artifact]:
+    _compat.wait_for({key for _, key in work if key is not None})
+    found = identify([step for step, _ in work])
+    missing = {step.token: step for step, key in work if key is not None and not _is_among(step, found)}
+    if missing and not engine.settings().read_only:
+        warnings.warn(_told(missing.values()), IncompleteSetWarning, stacklevel=2)
+    return found.values()
+
+
+def _is_among(step: Step, found: Mapping[Step, Artifact]) -> bool:
+    return step in found or not is_call(step) or (isinstance(step, MemberStep) and step.inputs[0] in found)
+
+
+def _told(steps: Collection[Step]) -> str:
+    counts = Counter(step.name for step in steps)
+    named = ", ".join(f"{count} of {name}" for name, count in counts.most_common(_MOST_NAMED))
+    more = f" and of {len(counts) - _MOST_NAMED} other functions" if len(counts) > _MOST_NAMED else ""
+    return (
+        f"{len(steps)} calls were handed to Dask in this block and have no stored result at its end, so they are not "
+        f"counted: {named}{more}; gather their results inside of the block"
+    )
+
+
+_LATER = engine.Later(_find, _settle)
