@@ -20,7 +20,7 @@ from provenance.blobstores import MemoryStore
 from provenance.hashing import hash_value
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.records import parameters
-from provenance.repos.sql.statements import WriteStatements
+from provenance.repos.sql.texts import statements
 from provenance.testing.drafts import RUN, a_draft, an_id
 from provenance.types import ArtifactRecord
 
@@ -53,7 +53,7 @@ def fill(repo: SqlRepo, number: int) -> None:
     repo.save(a_draft("first"))
     template = a_draft(0).record
     dialect = database.dialect
-    insert = WriteStatements(dialect).insert_artifact
+    insert: str = statements("WriteStatements", dialect).insert_artifact
     for start in range(0, number, 10_000):
         seeds = range(start, min(start + 10_000, number))
         rows = [parameters(_like(template, seed), dialect) for seed in seeds]

@@ -16,7 +16,8 @@ from provenance.repos.json_fields import dump_json
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.postgres_database import PostgresDatabase
-from provenance.repos.sql.schema import SCHEMA_VERSION, metadata
+from provenance.repos.sql.schema import metadata
+from provenance.repos.sql.versions import SCHEMA_VERSION
 from provenance.testing.drafts import a_draft, an_id
 
 NUMBERS = st.one_of(st.integers(-(10**40), 10**40), st.floats(allow_nan=False, allow_infinity=False))

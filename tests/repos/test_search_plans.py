@@ -13,7 +13,7 @@ from provenance.errors import RepoUnavailableError
 from provenance.hashing import hash_value
 from provenance.repos.sql import SqlRepo, search_index, search_rows
 from provenance.repos.sql.records import parameters
-from provenance.repos.sql.statements import WriteStatements
+from provenance.repos.sql.texts import statements
 from provenance.testing.drafts import RUN, a_draft, an_id, edge_to
 
 TERMS = {
@@ -42,7 +42,7 @@ def draft(seed):
 def fill(repo, number):
     """Store rows at once; edges are left out."""
     database = repo._rows._database
-    statement = WriteStatements(database.dialect).insert_artifact.partition(" RETURNING")[0]
+    statement = statements("WriteStatements", database.dialect).insert_artifact.partition(" RETURNING")[0]
     repo.save(draft(0))
     with database.writing() as transaction:
         rows = [parameters(draft(seed).record, database.dialect) for seed in range(1, number)]

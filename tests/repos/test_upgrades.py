@@ -17,7 +17,7 @@ from provenance.blobstores import MemoryStore
 from provenance.errors import SchemaVersionError
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.opening import prepare
-from provenance.repos.sql.schema import MIN_READER, MIN_WRITER, SCHEMA_VERSION
+from provenance.repos.sql.versions import MIN_READER, MIN_WRITER, SCHEMA_VERSION
 from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, RUN, WEIRD, a_draft, a_recipe, an_id, edge_to
 from provenance.types import Durations

@@ -5,68 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, cast
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, cast
 
 from provenance.repos.json_fields import dump_json
 from provenance.repos.rows import Entry
 from provenance.repos.sql.database import Database, Transaction, repeatable
-from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.schema import job_artifacts, jobs, runs
+from provenance.repos.sql.texts import statements
 from provenance.types import ArtifactId, JobRecord, JobUses, RunRecord, UsedAs
 
-
-class JobStatements:
-    """What reads and writes jobs."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        job, used = jobs.c, job_artifacts.c
-        insert: Any = dialect.insert
-        by_id = job.id == _bind(job.id)
-        self.insert_run = dialect.sql(
-            insert(runs)
-            .values(id=_bind(runs.c.id), info=_bind(runs.c.info), recorded_at=dialect.now)
-            .on_conflict_do_nothing(),
-            "id",
-            "info",
-        )
-        self.insert = dialect.sql(
-            insert(jobs)
-            .values(
-                id=_bind(job.id),
-                labels=_bind(job.labels),
-                run_id=_bind(job.run_id),
-                started_at=sa.func.coalesce(_bind(job.started_at), dialect.now),
-            )
-            .on_conflict_do_nothing(index_elements=[job.id]),
-            "id",
-            "labels",
-            "run_id",
-            "started_at",
-        )
-        self.started_at = dialect.sql(sa.select(job.started_at).where(by_id), "id")
-        self.end = dialect.sql(jobs.update().values(ended_at=dialect.now).where(by_id), "id")
-        inserted = insert(job_artifacts).values({column.name: _bind(column) for column in job_artifacts.c})
-        found, given = used.used_as == _HIT, inserted.excluded
-        self.use = dialect.sql(
-            inserted.on_conflict_do_update(
-                index_elements=[used.job_id, used.artifact_id],
-                set_={"used_as": given.used_as, "run_id": given.run_id},
-                where=sa.and_(found, given.used_as != _HIT),
-            ),
-            *(column.name for column in job_artifacts.c),
-        )
-        self.uses = dialect.sql(
-            sa.select(used.artifact_id, used.used_as, used.run_id).where(used.job_id == _bind(used.job_id)), "job_id"
-        )
-
-
-_HIT: sa.ColumnElement[str] = sa.literal_column("'hit'")
-
-
-def _bind(column: sa.Column[Any]) -> sa.BindParameter[Any]:
-    return sa.bindparam(column.name, type_=column.type)
+if TYPE_CHECKING:
+    from provenance.repos.sql.job_statements import JobStatements
 
 
 class SqlJobs:
@@ -84,7 +32,7 @@ class SqlJobs:
         self._database = database
         self._dialect = database.dialect
         self._adding = adding
-        self._sql = JobStatements(database.dialect)
+        self._sql: JobStatements = statements("JobStatements", database.dialect)
 
     @repeatable
     def begin(self, record: JobRecord, run: RunRecord) -> JobRecord:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from provenance.artifacts.found_rows import JobRow
 from provenance.repos.job_tally import Tally
 from provenance.repos.queries import JobQuery
+from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.schema import artifact_inputs, artifacts, failed_calls, job_artifacts, jobs, runs
@@ -20,11 +21,11 @@ _COMPUTED: sa.ColumnElement[str] = sa.literal_column("'computed'")
 _RESULT: sa.ColumnElement[str] = sa.literal_column("'result'")
 
 
-def job_selection(query: JobQuery, dialect: Dialect) -> Selection:
+def job_selection(query: JobQuery, compiler: Compiler) -> Selection:
     """All jobs of the time that a query asks for."""
     one = jobs.c
     found = sa.select(one.sequence, one.id, one.labels, one.run_id, one.started_at, one.ended_at)
-    found = found.where(*during(one.started_at, query.period, dialect))
+    found = found.where(*during(one.started_at, query.period, compiler))
     return Selection(found, {"sequence": one.sequence, "start": one.started_at}, one.sequence)
 
 
@@ -44,12 +45,12 @@ def job_row(row: Any, dialect: Dialect) -> JobRow:
 class JobOutcomes:
     """Looks up what became of jobs, many at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, compiler: Compiler) -> None:
         self._database = database
-        self._dialect = dialect = database.dialect
-        self._used = dialect.sql(_used(dialect), "ids")
-        self._failed = dialect.sql(_failed(dialect), "ids")
-        self._runs = dialect.sql(sa.select(runs.c.id, runs.c.info).where(runs.c.id.in_(dialect.batch("ids"))), "ids")
+        self._dialect = database.dialect
+        self._used = compiler.sql(_used(compiler), "ids")
+        self._failed = compiler.sql(_failed(compiler), "ids")
+        self._runs = compiler.sql(sa.select(runs.c.id, runs.c.info).where(runs.c.id.in_(compiler.batch("ids"))), "ids")
 
     def added_to(self, rows: Sequence[JobRow]) -> list[JobRow]:
         """The rows with what became of the jobs; three queries."""
@@ -67,7 +68,7 @@ class JobOutcomes:
         return {run_id: cast("Any", self._dialect.json_value(info)).get("host") for run_id, info in found}
 
 
-def _used(dialect: Dialect) -> sa.Select[Any]:
+def _used(compiler: Compiler) -> sa.Select[Any]:
     """How many artifacts each process found or computed for a job, and how long these took."""
     use, one, edge = job_artifacts.c, artifacts.c, artifact_inputs.c
     used = (
@@ -76,7 +77,7 @@ def _used(dialect: Dialect) -> sa.Select[Any]:
             *(one.sequence, one.composite, one.compute_seconds),
         )
         .join_from(job_artifacts, artifacts, one.id == use.artifact_id, isouter=True)  # it may be deleted, or elsewhere
-        .where(use.job_id.in_(dialect.batch("ids")))
+        .where(use.job_id.in_(compiler.batch("ids")))
         .cte("used")
     )
     is_part = sa.or_(edge.kind == sa.literal_column("'call'"), sa.and_(edge.kind == _RESULT, used.c.composite))
@@ -94,9 +95,9 @@ def _used(dialect: Dialect) -> sa.Select[Any]:
     return sa.select(*keys, sa.func.count(), seconds).join_from(used, parts, is_same, isouter=True).group_by(*keys)
 
 
-def _failed(dialect: Dialect) -> sa.Select[Any]:
+def _failed(compiler: Compiler) -> sa.Select[Any]:
     """How many calls of a job raised and have no result that it used."""
     call, use = failed_calls.c, job_artifacts.c
     has_result = sa.exists().where(use.job_id == call.job_id, use.artifact_id == call.artifact_id)
     found = sa.select(call.job_id, sa.func.count(call.artifact_id.distinct()))
-    return found.where(call.job_id.in_(dialect.batch("ids")), ~has_result).group_by(call.job_id)
+    return found.where(call.job_id.in_(compiler.batch("ids")), ~has_result).group_by(call.job_id)

@@ -5,21 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-import sqlalchemy as sa
-from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment
-
 from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.sql.database import Database
-from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.schema import MIN_READER, MIN_WRITER, SCHEMA_VERSION, SEARCHED, metadata
-from provenance.repos.sql.search_index import SearchIndex
-
-VERSION_TABLE = sa.Table(
-    "alembic_version",
-    sa.MetaData(),
-    sa.Column("version_num", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
+from provenance.repos.sql.versions import SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +46,8 @@ def prepare(database: Database, *, create: bool, read_only: bool) -> SchemaVersi
                 f"{SCHEMA_VERSION}: open it once with write: true, which upgrades it"
             )
             raise SchemaVersionError(msg)
+        from provenance.repos.sql.search_index import SearchIndex  # noqa: PLC0415  few databases are old
+
         database.upgrade()
         SearchIndex(database, may_write=True).catch_up()
         versions = _versions(database)
@@ -90,53 +80,18 @@ def _make_tables(database: Database, *, create: bool) -> None:
     if not create:
         msg = f"the database {database.place} has no tables of a repo: open it with create_db: true and write: true"
         raise RepoUnavailableError(msg)
+    from provenance.repos.sql.compilers import compiler_for  # noqa: PLC0415  needs SQLAlchemy
+    from provenance.repos.sql.creation import TABLES, creation  # noqa: PLC0415  needs SQLAlchemy
+
     with database.writing() as transaction:
         there = database.table_names()
         if "meta" in there:
             return  # another process was first
-        foreign = there & set(metadata.tables)
+        foreign = there & TABLES
         if foreign:
             raise _foreign(database, foreign)
-        for statement in creation(database.dialect):
+        for statement in creation(compiler_for(database.dialect)):
             transaction.execute(statement)
-
-
-def creation(dialect: Dialect) -> list[str]:
-    """The statements that make all tables, as of the last migration."""
-    statements = [dialect.ddl(CreateTable(table)) for table in metadata.sorted_tables]
-    for table in metadata.sorted_tables:
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        statements += [dialect.ddl(CreateIndex(index)) for index in indexes]
-    statements += _extras(dialect)
-    statements.append(dialect.ddl(CreateTable(VERSION_TABLE)))
-    version_table = dialect.table("alembic_version")
-    statements.append(f"INSERT INTO {version_table} VALUES ('{SCHEMA_VERSION:04}')")  # noqa: S608  a constant
-    return [*statements, *stamping(dialect.table("meta"))]
-
-
-def _extras(dialect: Dialect) -> list[str]:
-    """What only some databases have: indexes of what is in JSON, and comments."""
-    statements = []
-    if dialect.json_index is not None:
-        for table, column in SEARCHED:
-            index = dialect.json_index(column)
-            statements.append(f"CREATE INDEX ix_{table}_{column} ON {dialect.table(table)} {index}")
-    if dialect.compiler.supports_comments:
-        columns = [column for table in metadata.sorted_tables for column in table.c if column.comment]
-        statements += [dialect.ddl(SetColumnComment(column)) for column in columns]
-    return statements
-
-
-def stamping(meta: str) -> list[str]:
-    """The statements that record the versions of the present tables, in the table of that name."""
-    versions = {"schema_version": SCHEMA_VERSION, "min_reader": MIN_READER, "min_writer": MIN_WRITER}
-    insert = f"INSERT INTO {meta} (key, value) VALUES "  # noqa: S608  the name is quoted
-    stamps = [
-        f"{insert}('{key}', {value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-        for key, value in versions.items()
-    ]
-    counters = [f"{insert}('{key}', 0) ON CONFLICT (key) DO NOTHING" for key in ("sweeps", "indexed")]
-    return [*stamps, *counters]
 
 
 def _foreign(database: Database, tables: set[str]) -> RepoUnavailableError:

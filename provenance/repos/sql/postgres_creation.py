@@ -7,12 +7,11 @@ from contextlib import closing, suppress
 import psycopg
 
 from provenance.errors import ConfigError, RepoUnavailableError
-from provenance.repos.sql.postgres_dialect import POSTGRES
+from provenance.repos.sql.dialect import quoted
 from provenance.repos.sql.postgres_server import Connection, PostgresServer
 
 _LONGEST_NAME = 63
 _OTHER_DATABASES = ("postgres", "template1")
-_quote = POSTGRES.compiler.identifier_preparer.quote_identifier
 
 
 def connect_or_create(server: PostgresServer) -> Connection:
@@ -34,7 +33,7 @@ def _ensure_database(server: PostgresServer, name: str) -> bool:
     with closing(connection):
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = $1", (name,)).fetchone():
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                connection.execute(f"CREATE DATABASE {_quote(name)} ENCODING 'UTF8' TEMPLATE template0".encode())
+                connection.execute(f"CREATE DATABASE {quoted(name)} ENCODING 'UTF8' TEMPLATE template0".encode())
     return True
 
 
@@ -91,4 +90,4 @@ def find_schema(connection: Connection, place: str, schema: str | None, *, creat
 
 def _create_schema(connection: Connection, schema: str) -> None:
     with suppress(psycopg.errors.UniqueViolation):  # another process was first
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(schema)}".encode())
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}".encode())

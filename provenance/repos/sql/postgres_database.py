@@ -15,12 +15,11 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from blake3 import blake3
-from sqlalchemy.exc import DBAPIError
 
 from provenance.errors import RepoUnreachableError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
-from provenance.repos.sql.dialect import Dialect
+from provenance.repos.sql.dialect import Dialect, quoted
 from provenance.repos.sql.postgres_circuit import Circuit
 from provenance.repos.sql.postgres_creation import check_schema_name, connect_or_create, find_schema
 from provenance.repos.sql.postgres_dialect import POSTGRES
@@ -215,9 +214,11 @@ class PostgresDatabase:
 
     def upgrade(self) -> None:
         """Bring older tables to the present version."""
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  comes with Alembic
+
         from provenance.repos.sql.migrations.run import upgrade_postgres  # noqa: PLC0415  imports Alembic: 650 ms
 
-        schema = self._dialect.compiler.identifier_preparer.quote_identifier(str(self._dialect.schema))
+        schema = quoted(str(self._dialect.schema))
         try:
             upgrade_postgres(self._server.connect_for_sqlalchemy, schema, self._lock)
         except DBAPIError as exc:

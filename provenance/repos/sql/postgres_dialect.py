@@ -9,16 +9,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql.base import PGDialect
-
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.storable_text import MARK, original_text, storable_text
 from provenance.types import JSON
 
 _decode = json.JSONDecoder().raw_decode
-_texts = postgresql.ARRAY(sa.Text())
 
 # PostgreSQL keeps JSON numbers as decimals, which have no negative zero, and writes them without exponents, so that
 # a large one would come back as an integer. In JSON texts it takes neither NUL nor lone surrogates.
@@ -27,24 +22,10 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-
 _NEGATIVE_ZERO = f"{MARK}-0.0"
 
 
-def _batch(name: str) -> sa.Select[Any]:
-    return sa.select(sa.func.unnest(sa.cast(sa.bindparam(name, type_=_texts), _texts)))
-
-
 def _batch_parameter(texts: Collection[str]) -> str:
     """The literal of an array; the driver is slow to make one, as it looks at each text by itself."""
     quoted = "\0".join(texts).replace("\\", r"\\").replace('"', r"\"").replace("\0", '","')
     return f'{{"{quoted}"}}' if texts else "{}"
-
-
-def _ago(name: str) -> sa.ColumnElement[Any]:
-    seconds: sa.ColumnElement[Any] = sa.cast(sa.bindparam(name, type_=sa.Double()), sa.Double())
-    clock: sa.ColumnElement[Any] = sa.func.now()
-    return clock - seconds * sa.literal_column("interval '1 second'")
-
-
-def _json_rows(*columns: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.json_agg(sa.func.json_build_array(*columns))
 
 
 def json_parameter(text: str) -> str:
@@ -88,28 +69,12 @@ def _time_parameter(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
-def _json_index(column: str) -> str:
-    return f"USING gin ({column} jsonb_path_ops)"
-
-
-def _bytewise(text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    return sa.collate(text, "C")
-
-
 POSTGRES = Dialect(
     name="postgresql",
-    compiler=PGDialect(paramstyle="numeric_dollar"),  # type: ignore[no-untyped-call]
-    insert=postgresql.insert,
-    batch=_batch,
     batch_parameter=_batch_parameter,
-    now=sa.func.now(),
-    ago=_ago,
     seconds_parameter=float,
-    json_rows=_json_rows,
     json_parameter=json_parameter,
     json_value=_as_it_is,  # the driver is told to read it with `json_value`
     time_parameter=_time_parameter,
     time_value=_time_parameter,
-    json_index=_json_index,
-    bytewise=_bytewise,
 )

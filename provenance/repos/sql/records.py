@@ -50,6 +50,25 @@ COLUMNS = (
 )
 """Columns of an artifact in the order of `parameters`; in rows read, the sequence comes before and the edges after."""
 
+FAILURE_COLUMNS = (
+    "sequence",
+    "artifact_id",
+    "name",
+    "version",
+    "fn_module",
+    "fn_name",
+    "input_hashes",
+    "inputs_json",
+    "error_type",
+    "message",
+    "traceback",
+    "compute_seconds",
+    "run_id",
+    "job_id",
+    "failed_at",
+)
+"""Columns of a call that raised, in the order of the rows."""
+
 _CHECKSUM_BYTES = 16
 _decode = json.JSONDecoder().raw_decode
 

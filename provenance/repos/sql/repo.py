@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack, cast, get_args
 
 from blake3 import blake3
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from provenance._util.access import Access, Shared, access_for
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of
@@ -30,6 +29,7 @@ from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRep
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
 """How URLs of PostgreSQL databases start."""
+_SQLITE_URL = re.compile(r"sqlite(?:\+pysqlite)?://(?:/(?P<path>[^?]*)|$)")
 _NOT_SHARED = "shared was given for a PostgreSQL database, which has users and rights of its own: leave it out"
 
 
@@ -236,19 +236,22 @@ def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:
     return PostgresDatabase(url, schema=schema, create=create)
 
 
+def _without_password(url: str) -> str:
+    return re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", url)
+
+
 def sqlite_path(db: str | os.PathLike[str]) -> Path:
     """The absolute path of a SQLite file, given as a path or as a URL."""
     text = os.fspath(db)
     if "://" in text:
-        try:
-            url = make_url(text)
-        except ArgumentError:
-            url = None
-        if url is None or url.get_backend_name() != "sqlite":
-            shown = repr(text) if url is None else url.render_as_string(hide_password=True)
-            msg = f"db {shown} is not the URL of a database this library knows: expected a path, sqlite:///path or postgresql://host/database"
+        url = _SQLITE_URL.match(text)
+        if url is None:
+            msg = (
+                f"db {_without_password(text)} is not the URL of a database this library knows: "
+                "expected a path, sqlite:///path or postgresql://host/database"
+            )
             raise ConfigError(msg)
-        text = url.database or ""
+        text = url["path"] or ""
     if text in ("", ":memory:"):
         msg = f"db {os.fspath(db)!r} names no file; use a repo of type memory to keep artifacts in memory"
         raise ConfigError(msg)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
@@ -19,9 +20,8 @@ from provenance.repos.sql.failure_rows import FailureRows
 from provenance.repos.sql.job_rows import SqlJobs
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
 from provenance.repos.sql.search_index import SearchIndex
-from provenance.repos.sql.search_rows import SearchRows
 from provenance.repos.sql.set_rows import SetRows
-from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
+from provenance.repos.sql.texts import statements
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -35,6 +35,10 @@ from provenance.types import (
     SetRecord,
     ValueId,
 )
+
+if TYPE_CHECKING:
+    from provenance.repos.sql.search_rows import SearchRows
+    from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
 
 
 class SqlRows:
@@ -54,15 +58,14 @@ class SqlRows:
         self._database = database
         self._dialect = database.dialect
         self._refusal = refusal
-        self._read = ReadStatements(self._dialect)
-        self._write = WriteStatements(self._dialect)
-        self._recipe = RecipeStatements(self._dialect)
-        self._blob = BlobStatements(self._dialect)
+        self._read: ReadStatements = statements("ReadStatements", self._dialect)
+        self._write: WriteStatements = statements("WriteStatements", self._dialect)
+        self._recipe: RecipeStatements = statements("RecipeStatements", self._dialect)
+        self._blob: BlobStatements = statements("BlobStatements", self._dialect)
         self._sets = SetRows(database)
         self._failures = FailureRows(database)
         self.jobs = SqlJobs(database, self._adding)
         self._index = SearchIndex(database, may_write=may_index and refusal is None)
-        self._search = SearchRows(database, self._index)
         self._known_runs: set[str] = set()
         self.sweeps = UNKNOWN_SWEEPS
 
@@ -371,6 +374,12 @@ class SqlRows:
         return self._failures.find(query)
 
     # ---- searching
+
+    @cached_property
+    def _search(self) -> SearchRows:
+        from provenance.repos.sql.search_rows import SearchRows  # noqa: PLC0415  needs SQLAlchemy
+
+        return SearchRows(self._database, self._index)
 
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""

@@ -10,13 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 
-SCHEMA_VERSION = 3
-"""Version of these tables; the number of the last migration."""
-MIN_READER = 1
-"""The oldest `SCHEMA_VERSION` whose library can read them."""
-MIN_WRITER = 2
-"""The oldest `SCHEMA_VERSION` whose library can write them."""
-
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -8,65 +8,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
-
-import sqlalchemy as sa
+from typing import TYPE_CHECKING, Any
 
 from provenance.errors import StorageError
 from provenance.repos.containment import stored_items
 from provenance.repos.memory_search import input_artifacts
 from provenance.repos.sql.database import Database, Transaction
-from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.schema import artifact_inputs, artifact_items, artifacts, meta
+from provenance.repos.sql.texts import statements
 from provenance.types import ArtifactRecord
+
+if TYPE_CHECKING:
+    from provenance.repos.sql.index_statements import IndexStatements
 
 BATCH = 2000
 """Rows that are indexed in one transaction."""
-_ITEM_LENGTH: sa.ColumnElement[int] = sa.literal_column("20")
-_MARK = meta.c.key == sa.literal_column("'indexed'")
-
-
-class IndexStatements:
-    """What reads and writes the index."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        mark = sa.select(meta.c.value).where(_MARK).scalar_subquery()
-        last = sa.select(sa.func.max(artifacts.c.sequence)).scalar_subquery()
-        self.state = dialect.sql(sa.select(mark, last))
-        edge = artifact_inputs.c
-        inputs = (
-            sa.select(dialect.json_rows(edge.input_id))
-            .where(edge.artifact_sequence == artifacts.c.sequence, edge.kind == sa.literal_column("'input'"))
-            .correlate(artifacts)
-            .scalar_subquery()
-        )
-        self.rows = dialect.sql(
-            sa.select(
-                artifacts.c.sequence,
-                artifacts.c.custom_fields,
-                artifacts.c.input_hashes,
-                sa.case((artifacts.c.edge_count > sa.literal_column("0"), inputs)),
-            )
-            .where(artifacts.c.sequence > sa.bindparam("mark", type_=sa.BigInteger()))
-            .order_by(artifacts.c.sequence)
-            .limit(sa.literal_column(str(BATCH)))
-            .offset(sa.literal_column("0")),
-            "mark",
-        )
-        text: sa.ColumnElement[str] = dialect.batch("items").subquery().c[0]
-        split = sa.select(
-            sa.func.substr(text, sa.literal_column("1"), _ITEM_LENGTH),
-            sa.cast(sa.func.substr(text, sa.literal_column("21")), sa.BigInteger()),
-        ).where(sa.true())
-        self.add = dialect.sql(
-            dialect.insert(artifact_items).from_select(["item", "artifact_sequence"], split).on_conflict_do_nothing(),
-            "items",
-        )
-        pair = sa.tuple_(artifact_items.c.item, artifact_items.c.artifact_sequence)
-        self.remove = dialect.sql(artifact_items.delete().where(pair.in_(split)), "items")
-        self.set_mark = dialect.sql(
-            meta.update().values(value=sa.bindparam("mark", type_=sa.BigInteger())).where(_MARK), "mark"
-        )
 
 
 class SearchIndex:
@@ -76,7 +31,7 @@ class SearchIndex:
         self._database = database
         self._dialect = database.dialect
         self._may_write = may_write
-        self._sql = IndexStatements(database.dialect)
+        self._sql: IndexStatements = statements("IndexStatements", database.dialect)
 
     def catch_up(self) -> int | None:
         """Index every row there is now.
@@ -108,7 +63,7 @@ class SearchIndex:
             # Nobody adds rows meanwhile, so that none can appear below the new mark later.
             with self._database.writing() as transaction:
                 mark = transaction.execute(self._sql.state).fetchone()[0]
-                rows = transaction.execute(self._sql.rows, (mark,)).fetchall()
+                rows = transaction.execute(self._sql.rows, (mark, BATCH)).fetchall()
                 if not rows:
                     return
                 self._add(transaction, (text for row in rows for text in self._texts(row)))

@@ -17,6 +17,7 @@ from provenance.repos.containment import contains, wanted_items
 from provenance.repos.json_fields import label_items
 from provenance.repos.memory_search import has_contents
 from provenance.repos.queries import ArtifactQuery, JobQuery, Order, Query, Row, RunQuery, SetQuery, rank, tie
+from provenance.repos.sql.compilers import compiler_for
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.job_search import JobOutcomes, job_row, job_selection
@@ -52,8 +53,9 @@ class SearchRows:
         self._database = database
         self._dialect = database.dialect
         self._index = index
-        self._artifacts = ArtifactSelections(database.dialect)
-        self._outcomes = JobOutcomes(database)
+        self._compiler = compiler_for(database.dialect)
+        self._artifacts = ArtifactSelections(self._compiler)
+        self._outcomes = JobOutcomes(database, self._compiler)
 
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""
@@ -61,11 +63,11 @@ class SearchRows:
         if isinstance(query, ArtifactQuery):
             rows = self._search_artifacts(query)
         elif isinstance(query, SetQuery):
-            rows = self._rows(set_selection(query, self._dialect), query.order, query.limit, _set_row)
+            rows = self._rows(set_selection(query, self._compiler), query.order, query.limit, _set_row)
         elif isinstance(query, JobQuery):
             rows = self._search_jobs(query)
         else:
-            rows = self._rows(run_selection(query, self._dialect), query.order, None, _run_row)
+            rows = self._rows(run_selection(query, self._compiler), query.order, None, _run_row)
             rows = filter(partial(_has_info, query=query), rows)
         return islice(rows, query.limit)
 
@@ -76,7 +78,7 @@ class SearchRows:
         if isinstance(query, JobQuery):
             return sum(1 for _ in islice(self._jobs(query), query.limit))
         if isinstance(query, SetQuery):
-            return self._number(set_selection(query, self._dialect), query.limit)
+            return self._number(set_selection(query, self._compiler), query.limit)
         indexed, rest = self._parts(query)
         number = self._number(indexed, query.limit) + sum(1 for _ in islice(rest, query.limit))
         return number if query.limit is None else min(number, query.limit)
@@ -152,9 +154,9 @@ class SearchRows:
             one = sa.select(artifact_items.c.artifact_sequence)
             one = one.where(artifact_items.c.item == value(f"item_{number}", lead.item))
         elif lead.column == "labels":
-            one = members_of(labelled_sets(query.labels or {}, self._dialect))
+            one = members_of(labelled_sets(query.labels or {}, self._compiler))
         elif lead.column == "computed_at":
-            one = one.where(*during(artifacts.c.computed_at, query.period, self._dialect))
+            one = one.where(*during(artifacts.c.computed_at, query.period, self._compiler))
         elif lead.column == "fn_name":
             one = one.where(artifacts.c.fn_name == value("fn_name", storable_text(query.functions[0].qualname)))
         else:
@@ -174,14 +176,14 @@ class SearchRows:
         """Jobs without what became of them; their labels are looked at here, as there are not many."""
         wanted = label_items(query.labels)
         limit = None if wanted else query.limit
-        rows = self._rows(job_selection(query, self._dialect), query.order, limit, job_row)
+        rows = self._rows(job_selection(query, self._compiler), query.order, limit, job_row)
         return (row for row in rows if wanted <= label_items(row.labels))
 
     # ---- statements
 
     def _run(self, statement: sa.Select[Any]) -> Callable[..., list[Any]]:
         """A statement as a function of the parameters that have no value yet."""
-        text, names, values = self._dialect.compiled(statement)
+        text, names, values = self._compiler.compiled(statement)
         return lambda **given: self._database.fetch_all(text, [{**values, **given}[name] for name in names])
 
     def _first(self, statement: sa.Select[Any]) -> Any:

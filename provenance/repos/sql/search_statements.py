@@ -13,13 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from provenance.repos.json_fields import dump_json
-from provenance.repos.queries import ArtifactQuery, FunctionName, Order, Period, RunQuery, SetQuery
-from provenance.repos.sql.dialect import Dialect
+from provenance.repos.queries import ArtifactQuery, FailedCallQuery, FunctionName, Order, Period, RunQuery, SetQuery
+from provenance.repos.sql.compiler import Compiler
+from provenance.repos.sql.records import FAILURE_COLUMNS
 from provenance.repos.sql.schema import (
     artifact_inputs,
     artifact_items,
     artifact_sets,
     artifacts,
+    failed_calls,
     runs,
     set_label_items,
     set_labels,
@@ -77,13 +79,13 @@ def value(name: str, given: Any, type_: Any = None) -> sa.BindParameter[Any]:
     return sa.bindparam(name, given, type_=type_)
 
 
-def during(column: sa.ColumnElement[Any], period: Period, dialect: Dialect) -> list[Condition]:
+def during(column: sa.ColumnElement[Any], period: Period, compiler: Compiler) -> list[Condition]:
     """That a time lies in a period."""
     conditions = []
     if period.since is not None:
-        conditions.append(column >= value("since", dialect.time_parameter(period.since), sa.Text()))
+        conditions.append(column >= value("since", compiler.dialect.time_parameter(period.since), sa.Text()))
     if period.until is not None:
-        conditions.append(column < value("until", dialect.time_parameter(period.until), sa.Text()))
+        conditions.append(column < value("until", compiler.dialect.time_parameter(period.until), sa.Text()))
     return conditions
 
 
@@ -132,8 +134,8 @@ WALK = Lead("")
 class ArtifactSelections:
     """Statements that find artifacts."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
 
     def selection(self, query: ArtifactQuery, items: Collection[str], lead: Lead) -> Selection:
         """All artifacts that fit a query and have these items.
@@ -162,7 +164,7 @@ class ArtifactSelections:
         columns = {
             "sequence": tie,
             "computed_at": artifacts.c.computed_at,
-            "name": self._dialect.bytewise(artifacts.c.name),
+            "name": self._compiler.bytewise(artifacts.c.name),
             "compute_duration": artifacts.c.compute_seconds,
             "size": _SIZE,
         }
@@ -170,13 +172,13 @@ class ArtifactSelections:
 
     def _has_all(self, sequence: sa.ColumnElement[Any], items: list[str]) -> Condition:
         one = artifact_items.alias("other")
-        batch = self._dialect.batch("others")
+        batch = self._compiler.batch("others")
         number = (
             sa.select(sa.func.count())
             .select_from(one)
             .where(one.c.artifact_sequence == sequence, one.c.item.in_(batch))
             .correlate(artifacts, artifact_items)
-            .params(others=self._dialect.batch_parameter(items))
+            .params(others=self._compiler.dialect.batch_parameter(items))
             .scalar_subquery()
         )
         return number == value("number", len(items), sa.Integer())
@@ -195,7 +197,7 @@ class ArtifactSelections:
 
     def _conditions(self, query: ArtifactQuery, lead: Lead) -> list[Condition]:
         def column(name: str) -> sa.ColumnElement[Any]:
-            if lead.column == name or self._dialect.knows_frequencies:
+            if lead.column == name or self._compiler.dialect.knows_frequencies:
                 return artifacts.c[name]
             return sa.literal_column(f"+artifacts.{name}", artifacts.c[name].type)  # SQLite uses no index of this
 
@@ -211,14 +213,14 @@ class ArtifactSelections:
                 made_by(function, column("fn_name"), number=number) for number, function in enumerate(query.functions)
             ]
             conditions.append(sa.or_(*made))
-        conditions += during(column("computed_at"), query.period, self._dialect)
+        conditions += during(column("computed_at"), query.period, self._compiler)
         if query.labels is not None:
             conditions.append(self._is_member(query.labels, is_lead=lead.column == "labels"))
         return conditions
 
     def _is_member(self, labels: Mapping[str, JSON], *, is_lead: bool) -> Condition:
-        labelled = labelled_sets(labels, self._dialect)
-        if is_lead or self._dialect.knows_frequencies:
+        labelled = labelled_sets(labels, self._compiler)
+        if is_lead or self._compiler.dialect.knows_frequencies:
             return artifacts.c.id.in_(members_of(labelled))
         return (
             sa.exists()
@@ -235,17 +237,17 @@ def made_by(function: FunctionName, column: sa.ColumnElement[str], *, number: in
     return sa.and_(named, artifacts.c.fn_module == value(f"module_{number}", storable_text(function.module)))
 
 
-def labelled_sets(labels: Mapping[str, JSON], dialect: Dialect) -> sa.Select[Any]:
+def labelled_sets(labels: Mapping[str, JSON], compiler: Compiler) -> sa.Select[Any]:
     """Sequences of the sets that were saved under labels containing these."""
     items = label_digests(labels)
     if not items:
         return sa.select(set_labels.c.set_sequence)
     with_all = (
         sa.select(set_label_items.c.labels_sequence)
-        .where(set_label_items.c.item.in_(dialect.batch("labels")))
+        .where(set_label_items.c.item.in_(compiler.batch("labels")))
         .group_by(set_label_items.c.labels_sequence)
         .having(sa.func.count() == value("label_number", len(items), sa.Integer()))
-        .params(labels=dialect.batch_parameter(items))
+        .params(labels=compiler.dialect.batch_parameter(items))
     )
     return sa.select(set_labels.c.set_sequence).where(set_labels.c.sequence.in_(with_all))
 
@@ -255,10 +257,10 @@ def members_of(sets: sa.Select[Any]) -> sa.Select[Any]:
     return sa.select(set_members.c.artifact_id).where(set_members.c.set_sequence.in_(sets))
 
 
-# ---- sets and runs
+# ---- sets, runs and calls that raised
 
 
-def set_selection(query: SetQuery, dialect: Dialect) -> Selection:
+def set_selection(query: SetQuery, compiler: Compiler) -> Selection:
     """All sets that fit a query."""
     one = artifact_sets.c
     labels = (
@@ -277,9 +279,9 @@ def set_selection(query: SetQuery, dialect: Dialect) -> Selection:
         .scalar_subquery()
     )
     found = sa.select(one.sequence, one.id, one.created_at, labels, size)
-    found = found.where(*during(one.created_at, query.period, dialect))
+    found = found.where(*during(one.created_at, query.period, compiler))
     if query.labels is not None:
-        found = found.where(one.sequence.in_(labelled_sets(query.labels, dialect)))
+        found = found.where(one.sequence.in_(labelled_sets(query.labels, compiler)))
     if query.artifact is not None:
         with_member = sa.select(set_members.c.set_sequence).where(
             set_members.c.artifact_id == value("artifact_id", query.artifact)
@@ -288,8 +290,21 @@ def set_selection(query: SetQuery, dialect: Dialect) -> Selection:
     return Selection(found, {"sequence": one.sequence, "created_at": one.created_at}, one.sequence)
 
 
-def run_selection(query: RunQuery, dialect: Dialect) -> Selection:
+def run_selection(query: RunQuery, compiler: Compiler) -> Selection:
     """All runs of the time that a query asks for."""
     found = sa.select(runs.c.id, runs.c.info, runs.c.recorded_at)
-    found = found.where(*during(runs.c.recorded_at, query.period, dialect))
-    return Selection(found, {"recorded_at": runs.c.recorded_at}, dialect.bytewise(runs.c.id))
+    found = found.where(*during(runs.c.recorded_at, query.period, compiler))
+    return Selection(found, {"recorded_at": runs.c.recorded_at}, compiler.bytewise(runs.c.id))
+
+
+def failures_that(query: FailedCallQuery) -> sa.Select[Any]:
+    """All calls that raised that fit a query, the last ones first."""
+    asked = {"artifact_id": query.artifact, "name": query.name, "job_id": query.job}
+    wanted = [
+        failed_calls.c[column] == value(column, storable_text(given))
+        for column, given in asked.items()
+        if given is not None
+    ]
+    found = sa.select(*(failed_calls.c[name] for name in FAILURE_COLUMNS)).where(*wanted)
+    last_first = found.order_by(failed_calls.c.sequence.desc())
+    return last_first if query.limit is None else last_first.limit(value("size", query.limit, sa.Integer()))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from blake3 import blake3
 
 from provenance.repos.json_fields import dump_json, label_items
 from provenance.repos.labellings import Arrange, History, Labelling, first_difference
 from provenance.repos.sql.database import Database, Row, Transaction
-from provenance.repos.sql.statements import SetStatements
+from provenance.repos.sql.texts import statements
 from provenance.types import JSON, SetId, SetRecord
+
+if TYPE_CHECKING:
+    from provenance.repos.sql.statements import SetStatements
 
 
 class SetRows:
@@ -20,7 +23,7 @@ class SetRows:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._dialect = database.dialect
-        self._sql = SetStatements(self._dialect)
+        self._sql: SetStatements = statements("SetStatements", self._dialect)
 
     def by_id(self, set_id: SetId) -> SetRecord | None:
         """A set, with the labels it was last saved under."""

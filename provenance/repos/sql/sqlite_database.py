@@ -11,8 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
 
-from sqlalchemy.exc import DBAPIError
-
 from provenance._util.access import PRIVATE, Access
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
@@ -224,6 +222,8 @@ class SqliteDatabase:
 
     def upgrade(self) -> None:
         """Bring older tables to the present version."""
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  comes with Alembic
+
         from provenance.repos.sql.migrations.run import upgrade_sqlite  # noqa: PLC0415  imports Alembic: 650 ms
 
         def connect() -> sqlite3.Connection:

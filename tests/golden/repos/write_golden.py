@@ -14,7 +14,7 @@ from pathlib import Path
 import provenance as p
 from provenance.blobstores import DiskStore
 from provenance.repos.sql import SqlRepo
-from provenance.repos.sql.schema import SCHEMA_VERSION
+from provenance.repos.sql.versions import SCHEMA_VERSION
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, edge_to
 from provenance.types import Durations
 from tests.servers.postgres import postgres_server

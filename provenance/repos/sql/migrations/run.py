@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from provenance.repos.sql.opening import stamping
+from provenance.repos.sql.creation import stamping
 
 if TYPE_CHECKING:
     from psycopg import Connection
