@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import cloudpickle
@@ -41,6 +42,7 @@ __all__ = [
     "otherwise",
     "plain_delayed",
     "scheduler_for",
+    "settle_releases",
     "single_key",
     "sizeof",
     "survives_pickling",
@@ -169,6 +171,19 @@ def client_behind(scheduler: Scheduler) -> Any | None:
     """The distributed client whose ``get`` this is, if it is one's."""
     owner = getattr(scheduler, "__self__", None)
     return owner if hasattr(owner, "register_plugin") else None
+
+
+def settle_releases(scheduler: Scheduler) -> None:
+    """Return when a client has given up the futures that its ``get`` released, which it does in its loop (2026.8)."""
+    client = client_behind(scheduler)
+    if client is None or client.asynchronous:
+        return
+    with suppress(Exception):  # a client that was closed has given up all
+        client.sync(_nothing)
+
+
+async def _nothing() -> None:
+    """Runs in the loop behind what was added before."""
 
 
 def is_in_task() -> bool:

@@ -173,7 +173,7 @@ def _run_misses(
             lacking = [step for step in dict.fromkeys(resolution.roots) if step not in resolution.hits]
             graph = _graph_for(run, resolution, where)
             try:
-                computed = run(graph.layers, [graph.keys[step] for step in lacking], **kwargs)
+                computed = _computed(run, graph, lacking, kwargs)
             except (BlobNotFoundError, BlobCorruptError) as error:
                 if not repairs.note(error, resolution.hits):
                     raise
@@ -183,6 +183,15 @@ def _run_misses(
     results = dict(zip(lacking, computed, strict=True))
     settle(resolution, results)
     return resolution, results
+
+
+def _computed(run: _compat.Scheduler, graph: Graph, steps: Iterable[Step], kwargs: Mapping[str, Any]) -> Any:
+    try:
+        return run(graph.layers, [graph.keys[step] for step in steps], **kwargs)
+    except Exception:
+        # Else whoever computes the same again at once is given the error that the scheduler remembers.
+        _compat.settle_releases(run)
+        raise
 
 
 def _compute_leaves(
