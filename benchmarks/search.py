@@ -9,7 +9,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -63,8 +63,7 @@ def fill(repo: SqlRepo, number: int) -> None:
 
 def _like(template: ArtifactRecord, seed: int) -> ArtifactRecord:
     """A record that differs in what it is found by."""
-    return replace(
-        template,
+    return template._replace(
         id=an_id(seed),
         name=f"f{seed % 3}",
         custom_fields={"tags": [f"t{seed % 5}", "all"], "part": {"n": seed % 10}},

@@ -111,7 +111,7 @@ def _for(tiers: Tiers[BaseRepo], repo: BaseRepo, draft: Draft) -> Draft:
 
 def _dated(draft: Draft, stored: ArtifactRecord) -> Draft:
     """The draft with the time that the first member's clock gave it, so that all members agree."""
-    return replace(draft, record=replace(draft.record, computed_at=stored.computed_at))
+    return replace(draft, record=draft.record._replace(computed_at=stored.computed_at))
 
 
 def own_record(repo: BaseRepo, record: ArtifactRecord) -> ArtifactRecord | None:

@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -228,8 +228,8 @@ def _apply(want: _Want, found: _Found) -> None:
     copy = want.copy
     if isinstance(found, ArtifactRecord):
         inputs = copy.record.inputs_blob
-        copy.record = replace(to_be_copied(found, copy.recipes), inputs_blob=inputs)
+        copy.record = to_be_copied(found, copy.recipes)._replace(inputs_blob=inputs)
     elif found is not None and want.is_value:
         copy.failure = found
     elif found is not None:
-        copy.record = replace(copy.record, inputs_blob=None)
+        copy.record = copy.record._replace(inputs_blob=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from provenance.errors import SerializationError
@@ -31,8 +30,7 @@ def with_plain_json(record: ArtifactRecord) -> ArtifactRecord:
     """
     if not (record.load_kwargs or record.dump_kwargs or record.custom_fields):
         return record
-    return replace(
-        record,
+    return record._replace(
         load_kwargs=_exact(record, "load_kwargs"),
         # They are only shown: what was dumped is loaded without them.
         dump_kwargs=json.loads(json.dumps(record.dump_kwargs, default=repr, skipkeys=True)),

@@ -90,8 +90,7 @@ class MemoryRows:
             existing = self._artifacts.get(record.id)
             if existing is None:
                 self._restore(record, entry.blobs)
-                stored = replace(
-                    record,
+                stored = record._replace(
                     edges=tuple(record.edges),
                     sequence=next(self._sequence),
                     computed_at=record.computed_at or datetime.now(UTC),
@@ -148,7 +147,7 @@ class MemoryRows:
                 return self.insert(new).record
             record = new.record
             self._restore(record, new.blobs)
-            stored = replace(record, sequence=old.sequence, computed_at=record.computed_at or datetime.now(UTC))
+            stored = record._replace(sequence=old.sequence, computed_at=record.computed_at or datetime.now(UTC))
             self._unlink(old)
             self._link(stored, new.run)
             self.jobs.note(new)
@@ -197,7 +196,7 @@ class MemoryRows:
             for key in removed:
                 record = self._artifacts.get(key)
                 if record is not None and record.recipe is not None:
-                    self._artifacts[key] = replace(record, recipe=None)
+                    self._artifacts[key] = record._replace(recipe=None)
 
     def sweep(self, grace_seconds: float, delete: Callable[[Collection[BlobKey]], None]) -> None:
         """Delete the blobs that nothing has referred to for at least so long."""

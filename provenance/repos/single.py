@@ -235,7 +235,7 @@ class SingleRepo(BaseRepo):
             changes["value_inline"], changes["value_blob"] = self._kept(draft.value, draft.value_extension)
         if draft.inputs is not None:
             changes["inputs_inline"], changes["inputs_blob"] = self._kept(draft.inputs, "")
-        return replace(draft.record, **changes) if changes else draft.record
+        return draft.record._replace(**changes) if changes else draft.record
 
     def _restore(self, draft: Draft, key: BlobKey) -> None:
         """Put a blob again that another process deleted just after it was put, or found in the store."""

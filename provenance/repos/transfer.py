@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from provenance._util.payload import Buffers, FileContent
@@ -63,7 +63,7 @@ def _copies_from(source: BaseRepo, artifacts: list[Artifact]) -> Iterator[Copy]:
 
 def to_be_copied(record: ArtifactRecord, recipes: Collection[RecipeKey]) -> ArtifactRecord:
     """A record as another repo should store it: without a recipe key that was forgotten since it was read."""
-    return replace(record, sequence=None, recipe=record.recipe if record.recipe in recipes else None)
+    return record._replace(sequence=None, recipe=record.recipe if record.recipe in recipes else None)
 
 
 def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | None = None) -> Draft:
@@ -77,7 +77,7 @@ def copied_draft(record: ArtifactRecord, source: BaseRepo, located: Located | No
     found, value, _ = located or source.value_source(record)
     recipes = () if found.recipe is None else source.recipes_of((found.id,))
     return Draft(
-        record=replace(to_be_copied(found, recipes), inputs_blob=None),
+        record=to_be_copied(found, recipes)._replace(inputs_blob=None),
         run=source.find_run(found.run_id) or RunRecord(found.run_id, {}),
         value=None if found.value_blob is None else copied_payload(value),
         inputs=_inputs(found, source),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from blake3 import blake3
@@ -70,4 +69,4 @@ def edge_to(seed: object, kind: InputKind = "input") -> InputEdge:
 
 def as_written(record: ArtifactRecord) -> ArtifactRecord:
     """A record without what the repo gave it."""
-    return replace(record, sequence=None, computed_at=None)
+    return record._replace(sequence=None, computed_at=None)

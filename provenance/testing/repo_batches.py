@@ -41,7 +41,7 @@ class BatchContract(RepoCase):
     def test_many_are_copied_in_order_with_all_they_have(self, repo: BaseRepo, tmp_path: Path) -> None:
         given = _mixed(MemoryRepo(), 60)
         stored = repo.batch_put(given)
-        assert [replace(one.record, sequence=0) for one in stored] == [replace(one.record, sequence=0) for one in given]
+        assert [one.record._replace(sequence=0) for one in stored] == [one.record._replace(sequence=0) for one in given]
         assert {one.repo for one in stored} == {repo}
         ids = [one.id for one in given]
         for place in (repo, self.make_repo(tmp_path)):
@@ -130,7 +130,7 @@ class BatchContract(RepoCase):
         with pytest.raises(ArtifactNotFoundError, match="without being stored"):
             repo.batch_put([given, Artifact(a_draft(2).record, elsewhere)])
         with pytest.raises(BlobNotFoundError, match=an_id(3)):
-            repo.batch_put([Artifact(replace(a_draft(3).record, sequence=1), repo)])
+            repo.batch_put([Artifact(a_draft(3).record._replace(sequence=1), repo)])
         assert repo.find_records([an_id(1), an_id(2), an_id(3)]) == {}
 
     def test_threads_that_copy_the_same_in_other_orders_agree(self, repo: BaseRepo) -> None:
@@ -238,6 +238,6 @@ def _ten_thousand() -> tuple[list[Artifact], list[Any]]:
     for seed in range(MANY):
         edges = (edge_to(0),) if seed else ()
         recipe = None if seed else a_recipe(0)
-        elsewhere.save(replace(draft, record=replace(draft.record, id=an_id(seed), edges=edges, recipe=recipe)))
+        elsewhere.save(replace(draft, record=draft.record._replace(id=an_id(seed), edges=edges, recipe=recipe)))
     ids = [an_id(seed) for seed in range(MANY)]
     return elsewhere.batch_get_by_id(ids), ids

@@ -167,7 +167,7 @@ class ChangeContract(RepoCase):
         )
         stored = repo.put(given)
         assert stored.repo is repo
-        assert replace(stored.record, sequence=0) == replace(given.record, sequence=0)
+        assert stored.record._replace(sequence=0) == given.record._replace(sequence=0)
         assert repo.value_source(stored.record).record == stored.record
         assert repo.load_inputs(stored.record) == value
         assert repo.find_recipes([a_recipe(1)]) == {a_recipe(1): stored.record}
@@ -204,7 +204,7 @@ class ChangeContract(RepoCase):
         with pytest.raises(InvalidInputsError, match="expected an artifact"):
             repo.put(record.id)
         with pytest.raises(ArtifactNotFoundError, match="without being stored"):
-            repo.put(Artifact(replace(record, sequence=None), elsewhere))
+            repo.put(Artifact(record._replace(sequence=None), elsewhere))
         self.lose_value_of(elsewhere, record)
         with pytest.raises(BlobNotFoundError):
             repo.put(Artifact(record, elsewhere))

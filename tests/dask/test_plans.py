@@ -30,7 +30,7 @@ class TimedRepo(MemoryRepo):
 
     def save(self, draft):
         taken = Durations(compute=self.seconds.get(draft.record.name, 0.0))
-        return super().save(replace(draft, record=replace(draft.record, durations=taken)))
+        return super().save(replace(draft, record=draft.record._replace(durations=taken)))
 
 
 @pytest.fixture

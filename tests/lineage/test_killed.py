@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,7 +98,7 @@ def killed_and_repeated(source, target, rng):
 def assert_complete(source, target):
     ids = list(IDS.values())
     there, here = target.batch_get_by_id(ids), source.batch_get_by_id(ids)
-    assert [replace(one.record, sequence=0) for one in there] == [replace(one.record, sequence=0) for one in here]
+    assert [one.record._replace(sequence=0) for one in there] == [one.record._replace(sequence=0) for one in here]
     assert len({one.record.sequence for one in there}) == len(ids)
     assert target.batch_get_values(ids) == [value_of(*seed) for seed in IDS]
     assert sorted(target.store.ids()) == sorted(source.store.ids())

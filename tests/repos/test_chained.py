@@ -78,7 +78,7 @@ def test_larger_bytes_are_copied_when_they_are_read(chain, near, far):
     assert chain.get_by_id(record.id).record == record
     assert record.id not in near
     assert chain.get_value(record.id) == LARGE
-    assert replace(near.find_records([record.id])[record.id], sequence=record.sequence) == record
+    assert near.find_records([record.id])[record.id]._replace(sequence=record.sequence) == record
     assert near.get_value(record.id) == LARGE
 
 
@@ -127,7 +127,7 @@ def test_what_is_damaged_everywhere_is_an_error(tmp_path):
         chain.load_value(record)
     assert not chain.has_value(record)
     with pytest.raises(BlobNotFoundError, match="in no member"):
-        chain.load_value(replace(record, id=an_id("unknown")))
+        chain.load_value(record._replace(id=an_id("unknown")))
 
 
 def test_each_member_reads_its_bytes_its_own_way(chain, near, far):
@@ -145,7 +145,7 @@ def test_a_row_without_its_bytes_does_not_hide_a_sound_one(chain, near, far, mon
     monkeypatch.setattr("provenance.repos.single.INLINE_LIMIT", 1 << 20)
     lost = near.save(a_draft(1, 5))
     far.save(a_draft(1, 5))
-    near._rows._artifacts[lost.id] = replace(lost, value_inline=None)  # as a damaged row is read
+    near._rows._artifacts[lost.id] = lost._replace(value_inline=None)  # as a damaged row is read
     near._cache.drop([lost.id])
     assert chain.find_records([lost.id])[lost.id].value_inline is not None
     assert near.get_value(lost.id) == 5

@@ -272,7 +272,7 @@ def test_what_is_replayed_is_what_would_have_been_stored(sqlite, tmp_path, journ
     given = sqlite.spool(a_rich_draft(1, value), DOWN)
     assert given.journaled
     direct = SqlRepo(tmp_path / "direct.db", DiskStore(tmp_path / "direct")).save(a_rich_draft(1, value))
-    assert as_written(given) == replace(as_written(direct), journaled=True)
+    assert as_written(given) == as_written(direct)._replace(journaled=True)
     assert sqlite.replay_journal() == Replayed(stored=1)
     other = SqlRepo(tmp_path / "repo.db", DiskStore(tmp_path / "blobs"), journal=journal)
     found = other.find_records([an_id(1)])[an_id(1)]

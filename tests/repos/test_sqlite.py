@@ -308,12 +308,12 @@ def test_a_repair_does_not_undo_what_another_process_did(tmp_path, make_repo):
     repo = make_repo(tmp_path)
     old = repo.save(a_draft(1, LARGE, recipe=a_recipe(1)))
     new = a_draft(1, "new").record
-    new = replace(new, value_inline=b"new")
+    new = new._replace(value_inline=b"new")
     check = BlobCheck(UNKNOWN_SWEEPS, lambda key: None)
     repaired = repo._rows.replace(old, Entry(new, None, check))
-    assert repo._rows.replace(old, Entry(replace(new, value_inline=b"late"), None, check)) == repaired
+    assert repo._rows.replace(old, Entry(new._replace(value_inline=b"late"), None, check)) == repaired
     repo.delete(old.id)
-    again = repo._rows.replace(old, Entry(replace(new, value_blob=old.value_blob, value_inline=None), None, check))
+    again = repo._rows.replace(old, Entry(new._replace(value_blob=old.value_blob, value_inline=None), None, check))
     assert repo._rows.records([old.id]) == {old.id: again}
 
 

@@ -100,7 +100,7 @@ class Backlog:
             path = self._own.get(key)
             draft = None if path is None else self._folder.read(path)
             if draft is not None:
-                found[key] = replace(draft.record, journaled=True)
+                found[key] = draft.record._replace(journaled=True)
             elif path is not None:
                 self._own.pop(key, None)
         return found
@@ -124,7 +124,7 @@ class Backlog:
             logger.warning("%s", exc)
             raise error from exc
         self.report(error, f"results wait in the journal {self._folder.folder} until they can be stored")
-        return replace(kept.record, journaled=True)
+        return kept.record._replace(journaled=True)
 
     def drop(self, ids: Collection[ArtifactId]) -> None:
         """Drop what this process keeps of these artifacts."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -79,7 +79,7 @@ def _payload(path: Path, section: Mapping[str, Any] | None) -> Payload | None:
 
 
 def _as_json(record: ArtifactRecord) -> dict[str, Any]:
-    found = {field.name: getattr(record, field.name) for field in fields(record) if field.name not in _GIVEN}
+    found = {name: value for name, value in record._asdict().items() if name not in _GIVEN}
     for name in _BYTES:
         found[name] = None if found[name] is None else b64encode(found[name]).decode()
     for name in _BLOBS:

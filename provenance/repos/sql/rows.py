@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
@@ -222,8 +221,7 @@ class SqlRows:
 
     def _as_stored(self, record: ArtifactRecord, stored: Any) -> ArtifactRecord:
         sequence, computed_at = stored
-        return replace(
-            record,
+        return record._replace(
             edges=tuple(record.edges),
             sequence=sequence,
             computed_at=self._dialect.time_value(computed_at),
