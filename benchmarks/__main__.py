@@ -10,50 +10,77 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import copying, dask_graphs, databases, hashes, hits
+from benchmarks import copying, dask_graphs, databases, hashes, hits, values
 from benchmarks.measure import Row, measure
+from benchmarks.memory import GIGABYTE, Footprint, footprints
 
-_GROUPS = {"hits": hits, "hashes": hashes, "copying": copying, "databases": databases, "dask": dask_graphs}
+_GROUPS = {
+    "hits": hits,
+    "hashes": hashes,
+    "values": values,
+    "copying": copying,
+    "databases": databases,
+    "dask": dask_graphs,
+}
+_MEMORY = "memory"
+_NAMES = (*_GROUPS, _MEMORY)
 _PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3", "dask", "distributed")
 
 
 def main() -> None:
     """Run the groups that were asked for, print a table, and write it as JSON where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(_GROUPS)}; all if none is named")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(_NAMES)}; all if none is named")
     parser.add_argument("--tiny", action="store_true", help="run everything once on small data, to see that it runs")
     parser.add_argument("--rounds", type=int, default=9, help="timings of each way (default 9)")
     parser.add_argument("--json", type=Path, help="write the table to this file too")
     options = parser.parse_args()
-    unknown = sorted(set(options.groups) - set(_GROUPS))
+    unknown = sorted(set(options.groups) - set(_NAMES))
     if unknown:
-        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(_GROUPS)}")
-    rows: list[Row] = []
-    for name in options.groups or _GROUPS:
-        with tempfile.TemporaryDirectory() as folder, _GROUPS[name].pairs(Path(folder), tiny=options.tiny) as pairs:
-            rows.extend(measure(pair, 1 if options.tiny else options.rounds) for pair in pairs)
+        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(_NAMES)}")
+    rows: list[Row | Footprint] = []
+    for name in options.groups or _NAMES:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.extend(_rows(name, Path(folder), 1 if options.tiny else options.rounds, tiny=options.tiny))
     print(_table(rows))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(_report(rows), indent=2) + "\n")
 
 
-def _table(rows: list[Row]) -> str:
-    lines = [f"{'work':<55}{'against':<16}{'ours':>11}{'peer':>11}{'ratio':>8}  {'quartiles':<15}reach"]
-    for row in rows:
-        verdict = "" if row.reach is None else f">= {row.reach:g}x {'reached' if row.reached else 'not reached'}"
-        lines.append(
-            f"{row.work:<55}{row.peer:<16}{_time(row.ours_seconds):>11}{_time(row.peer_seconds):>11}"
-            f"{row.ratio:>7.1f}x  {f'{row.ratio_low:.1f}-{row.ratio_high:.1f}':<15}{verdict}"
-        )
-    return "\n".join(lines)
+def _rows(name: str, folder: Path, rounds: int, *, tiny: bool) -> list[Row | Footprint]:
+    if name == _MEMORY:
+        return list(footprints(folder, GIGABYTE >> 10 if tiny else GIGABYTE))
+    with _GROUPS[name].pairs(folder, tiny=tiny) as pairs:
+        return [measure(pair, rounds) for pair in pairs]
+
+
+def _table(rows: list[Row | Footprint]) -> str:
+    head = f"{'work':<75}{'against':<20}{'ours':>11}{'peer':>11}{'ratio':>8}  {'quartiles':<15}reach"
+    return "\n".join([head, *map(_line, rows)])
+
+
+def _line(row: Row | Footprint) -> str:
+    reached = "reached" if row.reached else "not reached"
+    if isinstance(row, Footprint):
+        sizes = f"{_size(row.extra_bytes):>11}{_size(row.array_bytes):>11}{row.share:>7.1%}  {'':<15}"
+        return f"{row.work:<75}{'the array':<20}{sizes}<= {row.reach:.0%} {reached}"
+    verdict = "" if row.reach is None else f">= {row.reach:.3g}x {reached}"
+    return (
+        f"{row.work:<75}{row.peer:<20}{_time(row.ours_seconds):>11}{_time(row.peer_seconds):>11}"
+        f"{row.ratio:>7.2g}x  {f'{row.ratio_low:.2g}-{row.ratio_high:.2g}':<15}{verdict}"
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / (1 << 20):.1f} MiB"
 
 
 def _time(seconds: float) -> str:
     return f"{seconds * 1e6:.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"  # noqa: PLR2004
 
 
-def _report(rows: list[Row]) -> dict[str, object]:
+def _report(rows: list[Row | Footprint]) -> dict[str, object]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 
 import provenance as p
+from benchmarks.frames import frame
 from benchmarks.measure import Pair
 
 _TINY = 1_000
@@ -50,7 +50,7 @@ def _cases(divisor: int) -> list[_Case]:
         _Case("hash 1e5 strings", lambda: [f"string {i}" for i in range(some)], 1, 25.0),
         _Case("hash a dict of 1e5 str to float", lambda: {f"key {i}": i / 7 for i in range(some)}, 1, 8.0),
         _Case("hash 1e5 small dicts", lambda: [{"i": i, "x": i / 7, "s": str(i)} for i in range(some)], 1, 15.0),
-        _Case("hash a DataFrame of 1e6 rows", lambda: _frame(many), 1, 6.0),
+        _Case("hash a DataFrame of 1e6 rows", lambda: frame(many), 1, 6.0),
         _Case("hash a forest of 100 trees", lambda: _forest(max(1, 100 // divisor)), 1, 3.0),
     ]
 
@@ -70,21 +70,6 @@ def _arrays(count: int) -> list[_Case]:
 
 def _floats(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.random.default_rng(0).random(shape)
-
-
-def _frame(rows: int) -> pd.DataFrame:
-    numbers = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "id": np.arange(rows),
-            "x": numbers.random(rows),
-            "y": numbers.random(rows),
-            "name": [f"name {i % 1000}" for i in range(rows)],
-            "group": pd.Categorical.from_codes(numbers.integers(0, 3, rows), pd.Index(["a", "b", "c"])),
-            "valid": numbers.random(rows) < 1 / 2,
-            "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(rows), unit="s"),
-        }
-    )
 
 
 def _forest(trees: int) -> RandomForestClassifier:

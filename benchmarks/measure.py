@@ -25,6 +25,8 @@ class Pair:
         The ratio theirs / ours that is to be reached; None where it is only measured.
     peer_repeat : int or None
         How often the peer does it for one timing, if that is another number.
+    before : callable
+        Makes ready for each timing of either; it is not timed.
     """
 
     work: str
@@ -34,6 +36,7 @@ class Pair:
     repeat: int
     reach: float | None
     peer_repeat: int | None = None
+    before: Callable[[], object] = int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,14 @@ def measure(pair: Pair, rounds: int) -> Row:
 
 
 def _round(pair: Pair) -> tuple[float, float]:
-    return _seconds(pair.ours, pair.repeat), _seconds(pair.theirs, pair.peer_repeat or pair.repeat)
+    return (
+        _seconds(pair.ours, pair.repeat, pair.before),
+        _seconds(pair.theirs, pair.peer_repeat or pair.repeat, pair.before),
+    )
 
 
-def _seconds(work: Callable[[], object], repeat: int) -> float:
+def _seconds(work: Callable[[], object], repeat: int, before: Callable[[], object]) -> float:
+    before()
     gc.collect()
     started = perf_counter()
     for _ in range(repeat):
