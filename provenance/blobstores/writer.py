@@ -119,7 +119,7 @@ class HashingFile(io.RawIOBase):
         super().__init__()
         self._descriptor = descriptor
         self._failed = failed
-        self._hasher = hasher(size)
+        self._hasher = hasher(size, busy=1)
         self._abandoned = False
         self.length = 0
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from provenance._util import atomic
 from provenance._util.access import make_folders
 from provenance._util.payload import Buffers, FileContent, Streamed, bytes_of
+from provenance.blobstores import digests
 from provenance.blobstores.digests import hash_bytes, hash_file
 from provenance.blobstores.writer import HashingFile, spool
 from provenance.testing.blobstores import BIG, key_of
@@ -156,6 +158,60 @@ class TestWriting:
         with path.open("rb") as file:
             file.seek(100)
             assert hash_file(file.fileno()) == hash_bytes(data) == key_of(data)
+
+
+WINDOW = 8 << 20
+"""Bytes of a file that are hashed at a time."""
+
+
+class TestFilesThatAreHashedByMap:
+    @pytest.mark.parametrize("size", [WINDOW - 1, WINDOW, WINDOW + 1, 2 * WINDOW + 100_001])
+    def test_every_byte_counts_once(self, tmp_path: Path, size: int) -> None:
+        data = os.urandom(size)
+        with self.opened(tmp_path, data) as file:
+            assert hash_file(file.fileno()) == hash_bytes(data)
+
+    def test_a_system_without_such_maps_reads(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        data = os.urandom(WINDOW + 5)
+        monkeypatch.setattr(digests, "_POPULATE_READ", 12345)
+        with self.opened(tmp_path, data) as file:
+            assert hash_file(file.fileno()) == hash_bytes(data)
+
+    def test_no_more_than_a_window_is_mapped(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        mapped = []
+
+        class Map(mmap.mmap):
+            def __new__(cls, descriptor: int, length: int, **options: Any) -> Any:
+                mapped.append(length)
+                return super().__new__(cls, descriptor, length, **options)
+
+        monkeypatch.setattr(mmap, "mmap", Map)
+        with self.opened(tmp_path, bytes(3 * WINDOW + 7)) as file:
+            hash_file(file.fileno())
+        assert mapped == [WINDOW, WINDOW, WINDOW, 7]
+
+    @pytest.mark.parametrize("moment", ["before it is mapped", "when it is mapped"])
+    def test_a_file_that_shrinks_meanwhile_is_hashed_as_far_as_it_goes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+    ) -> None:
+        data = os.urandom(3 * WINDOW)
+
+        class Shrinking(mmap.mmap):
+            def __new__(cls, descriptor: int, length: int, **options: Any) -> Any:
+                if moment == "before it is mapped":
+                    os.truncate(tmp_path / "file", WINDOW + 1)
+                made = super().__new__(cls, descriptor, length, **options)
+                os.truncate(tmp_path / "file", WINDOW + 1)
+                return made
+
+        monkeypatch.setattr(mmap, "mmap", Shrinking)
+        with self.opened(tmp_path, data) as file:
+            assert hash_file(file.fileno()) == hash_bytes(data[: WINDOW + 1])
+
+    @staticmethod
+    def opened(folder: Path, data: bytes) -> BinaryIO:
+        (folder / "file").write_bytes(data)
+        return (folder / "file").open("rb")
 
 
 class TestFoldersThatOthersRemove:
