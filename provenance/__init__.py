@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         InvalidInputsError,
         InvalidLabelsError,
         InvalidQueryError,
+        LeaseLostError,
         MutatedArtifactValueError,
         NotFoundError,
         PermissionDeniedError,
@@ -75,13 +76,17 @@ if TYPE_CHECKING:
     from provenance.state import (
         get_check_mutations,
         get_default_repo,
+        get_lease_seconds,
         get_read_only,
         get_repo_by_name,
+        get_single_flight,
         get_use_cache,
         set_check_mutations,
         set_default_repo,
+        set_lease_seconds,
         set_read_only,
         set_run_info_fn,
+        set_single_flight,
         set_use_cache,
         using_repo,
     )
@@ -107,10 +112,10 @@ _HOMES = {
     "errors": (
         "ArchiveError ArtifactNotFoundError BlobCorruptError BlobNotFoundError CollisionError CompositeError "
         "ConfigError DuplicateKeyError HashingError ImpureFunctionError IncompleteSetWarning InvalidIdError "
-        "InvalidInputsError InvalidLabelsError InvalidQueryError MutatedArtifactValueError NotFoundError "
-        "PermissionDeniedError ProvenanceError RepoOutageWarning RepoUnavailableError RepoUnreachableError "
-        "SchemaVersionError SerializationError SetNotFoundError StorageError StoreUnavailableError "
-        "TierUnavailableError UnrecordedResultWarning UsageError"
+        "InvalidInputsError InvalidLabelsError InvalidQueryError LeaseLostError MutatedArtifactValueError "
+        "NotFoundError PermissionDeniedError ProvenanceError RepoOutageWarning RepoUnavailableError "
+        "RepoUnreachableError SchemaVersionError SerializationError SetNotFoundError StorageError "
+        "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
     ),
     "hashing": "value_repr",
     "lineage": "Progress Synced Transfer dependencies promote sync",
@@ -122,8 +127,9 @@ _HOMES = {
     "search": "Found failed_calls find jobs progeny runs sets",
     "serializers": "register_serializer",
     "state": (
-        "get_check_mutations get_default_repo get_read_only get_repo_by_name get_use_cache set_check_mutations "
-        "set_default_repo set_read_only set_run_info_fn set_use_cache using_repo"
+        "get_check_mutations get_default_repo get_lease_seconds get_read_only get_repo_by_name get_single_flight "
+        "get_use_cache set_check_mutations set_default_repo set_lease_seconds set_read_only set_run_info_fn "
+        "set_single_flight set_use_cache using_repo"
     ),
     "types": "FailedCall",
     "vis": "Picture visualize_lineage",
@@ -156,6 +162,7 @@ __all__ = [
     "InvalidQueryError",
     "Job",
     "JobRow",
+    "LeaseLostError",
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -188,8 +195,10 @@ __all__ = [
     "from_config",
     "get_check_mutations",
     "get_default_repo",
+    "get_lease_seconds",
     "get_read_only",
     "get_repo_by_name",
+    "get_single_flight",
     "get_use_cache",
     "hash",
     "is_proxy",
@@ -216,8 +225,10 @@ __all__ = [
     "runs",
     "set_check_mutations",
     "set_default_repo",
+    "set_lease_seconds",
     "set_read_only",
     "set_run_info_fn",
+    "set_single_flight",
     "set_use_cache",
     "sets",
     "sync",

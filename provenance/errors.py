@@ -19,6 +19,7 @@
     │   ├── ArtifactNotFoundError
     │   ├── SetNotFoundError
     │   └── BlobNotFoundError
+    ├── LeaseLostError                wait for the one who took the lease over; calls do that by themselves
     └── StorageError                  repair, free or reach the storage, then run again
         ├── PermissionDeniedError     the configuration or the storage itself forbids the operation
         ├── DuplicateKeyError         ``on_duplicate_key: raise`` met a key that exists
@@ -54,6 +55,7 @@ __all__ = [
     "InvalidInputsError",
     "InvalidLabelsError",
     "InvalidQueryError",
+    "LeaseLostError",
     "MutatedArtifactValueError",
     "NotFoundError",
     "PermissionDeniedError",
@@ -146,6 +148,10 @@ class BlobNotFoundError(NotFoundError):
     """
 
     artifact_id: str | None = None
+
+
+class LeaseLostError(ProvenanceError):
+    """Another caller has taken over the lease that an artifact was computed under, and has stored nothing yet."""
 
 
 class StorageError(ProvenanceError):

@@ -6,6 +6,7 @@ seen by the code that runs inside it, whether in this thread, in ``asyncio`` tas
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,10 @@ from provenance.types import BlobStore, Repo
 RunInfoFn: TypeAlias = Callable[[dict[str, object]], object]
 
 
+LEASE_SECONDS = 30.0
+"""How long a lease lasts unless it is renewed, if nothing else is configured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """One consistent configuration of the process; replaced as a whole, never changed in place."""
@@ -29,6 +34,8 @@ class Settings:
     use_cache: bool = True
     read_only: bool = False
     check_mutations: bool = False
+    single_flight: bool = True
+    lease_seconds: float = LEASE_SECONDS
     run_info_fn: RunInfoFn | None = None
     config: Mapping[str, object] = field(default_factory=dict)
 
@@ -83,6 +90,8 @@ def _bootstrapped_repo() -> Repo:
                     use_cache=_settings.use_cache and loaded.use_cache,
                     read_only=_settings.read_only or loaded.read_only,
                     check_mutations=_settings.check_mutations or loaded.check_mutations,
+                    single_flight=_settings.single_flight and loaded.single_flight,
+                    lease_seconds=(loaded if _settings.lease_seconds == LEASE_SECONDS else _settings).lease_seconds,
                     run_info_fn=_settings.run_info_fn or loaded.run_info_fn,
                 )
             )
@@ -197,6 +206,40 @@ def set_check_mutations(setting: bool) -> None:  # noqa: FBT001  the published s
     The check hashes the value again, so it costs about what hashing a plain value costs.
     """
     change(check_mutations=bool(setting))
+
+
+def get_single_flight() -> bool:
+    """Return whether equal calls that overlap wait for one of them to compute (the default)."""
+    return _settings.single_flight
+
+
+def set_single_flight(setting: bool) -> None:  # noqa: FBT001  as its neighbours
+    """Set for the process whether equal calls that overlap wait for one of them to compute, where the repo can tell.
+
+    Otherwise each of them computes, and all get the result that is stored first.
+    """
+    change(single_flight=bool(setting))
+
+
+def get_lease_seconds() -> float:
+    """Return how long a process that computes something, and is not heard of, is waited for."""
+    return _settings.lease_seconds
+
+
+def set_lease_seconds(seconds: float) -> None:
+    """Set how long others wait for a process that computes something and is not heard of, as it was killed or stopped.
+
+    Every third of it, a process says that it goes on.
+
+    Raises
+    ------
+    ConfigError
+        It is not a number of seconds above 0.
+    """
+    if not 0 < seconds < math.inf:
+        msg = f"lease_seconds must be a number of seconds above 0, got {seconds!r}"
+        raise ConfigError(msg)
+    change(lease_seconds=float(seconds))
 
 
 def set_run_info_fn(fn: RunInfoFn | None) -> None:

@@ -4,6 +4,8 @@ Everything here is data or a Protocol. A record is what is stored; an
 :class:`~provenance.artifacts.artifact.Artifact` is a record bound to the repo it came from.
 """
 
+# Longer than 400 lines: it is the list of the words that all layers share.
+
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -217,6 +219,33 @@ class Lease:
     fence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What came of asking for a lease: it, or the record of what is stored; neither while another one holds it."""
+
+    lease: Lease | None = None
+    record: ArtifactRecord | None = None
+
+
+class Leases(Protocol):
+    """Who computes what at present, by the clock of the place that keeps it.
+
+    What is stored under a lease ends it, in the same transaction; see `Draft`. All methods may raise `StorageError`.
+    """
+
+    def acquire(self, artifact_id: ArtifactId, holder: str, seconds: float) -> Claim:
+        """Ask for the lease of an artifact that is not stored, for so long; one that is over is taken from its holder.
+
+        A holder that asks again is given a new lease in place of its own.
+        """
+
+    def renew(self, leases: Collection[Lease], seconds: float) -> set[Lease]:
+        """Let leases last so long from now, and return those that were not taken over."""
+
+    def release(self, lease: Lease) -> None:
+        """End a lease, unless it was taken over."""
+
+
 UsedAs: TypeAlias = Literal["hit", "computed", "nested"]
 """How a job used an artifact: found stored, computed, or computed inside of another call."""
 
@@ -295,8 +324,8 @@ class FailedCall:
 class Draft:
     """A computed call that is about to be stored: the record without its bytes, and the bytes.
 
-    A payload of None leaves what the record says (its value already lies in the store). The lease it was computed
-    under is given back, and its use by a job noted, when it is stored.
+    A payload of None leaves what the record says (its value already lies in the store). When it is stored, the lease it
+    was computed under ends, unless it is that of a composite with this member, and its use by a job is noted.
     """
 
     record: ArtifactRecord
@@ -342,11 +371,18 @@ class Repo(Protocol):
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """The stored records among those that `keys` led to."""
 
+    @property
+    def leases(self) -> Leases | None:
+        """Who computes what at present; None where that is not kept."""
+
     def has_value(self, record: ArtifactRecord) -> bool:
         """Whether the bytes of the record's value are there (not whether they are sound)."""
 
     def save(self, draft: Draft) -> ArtifactRecord:
-        """Store blobs, then the row; returns the stored record, which is the winner's if another was first."""
+        """Store blobs, then the row; returns the stored record, which is the winner's if another was first.
+
+        Raises `LeaseLostError`, and stores nothing, if the lease was taken over by one who has stored nothing yet.
+        """
 
     def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:
         """Keep what `save` failed to store with `error` until it can be stored, or raise `error`."""

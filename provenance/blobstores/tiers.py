@@ -106,6 +106,11 @@ class Tiers(Generic[M]):
             if getattr(member.permissions, permission)
         ]
 
+    def last_written(self) -> int | None:
+        """The position of the readable member that is the last to be written: who shares any, shares this one."""
+        written = self.permitting("write")[: 1 if self._policy == "first" else None]
+        return next((position for position, member in reversed(written) if member.permissions.read), None)
+
     def taking_copies(self, position: int) -> list[tuple[int, M]]:
         """The members before a position that what is found there is copied into."""
         before = enumerate(self.members[:position])
@@ -165,15 +170,15 @@ class Tiers(Generic[M]):
             else:
                 yield position, answer
 
-    def write(self, act: Callable[[M], T]) -> list[T]:
-        """Write into the members that may be written, as the chain's policy says.
+    def write(self, act: Callable[[M], T], begin_with: int | None = None) -> list[T]:
+        """Write into the members that may be written, as the chain's policy says: the nearest first, or a given one.
 
         Members after one that fails are written all the same, and what was written stays.
 
         Returns
         -------
         list
-            What those answered that took it, the nearest first.
+            What those answered that took it, in the order in which they were written.
 
         Raises
         ------
@@ -182,7 +187,8 @@ class Tiers(Generic[M]):
         """
         taken: list[tuple[M, T]] = []
         failures: list[tuple[int, ProvenanceError]] = []
-        for position, member in self.permitting("write"):
+        members = self.permitting("write")
+        for position, member in sorted(members, key=lambda each: each[0] != begin_with):
             try:
                 taken.append((member, self.attempt(position, "write", act)))
             except (NotFoundError, StorageError) as exc:

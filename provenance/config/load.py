@@ -55,7 +55,8 @@ def load_config(config: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     config : dict
         The keys ``blobstores`` and ``artifact_repos`` (mappings of names to options), ``default_repo``,
-        ``use_cache``, ``read_only``, ``check_mutations`` and ``run_info_fn``, each of which may be left out.
+        ``use_cache``, ``read_only``, ``check_mutations``, ``single_flight``, ``lease_seconds`` and ``run_info_fn``,
+        each of which may be left out.
         ``${NAME}`` in a text stands for an environment variable. Relative paths are below the working directory.
 
     Returns
@@ -142,6 +143,8 @@ def _settings(given: dict[str, Any], blueprint: Blueprint, built: Built) -> stat
         use_cache=setting("use_cache"),
         read_only=setting("read_only"),
         check_mutations=setting("check_mutations"),
+        single_flight=setting("single_flight"),
+        lease_seconds=setting("lease_seconds"),
         run_info_fn=built.run_info_fn or (None if "run_info_fn" in before.config else before.run_info_fn),
         config=given,
     )

@@ -18,6 +18,7 @@ from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, WritePolic
 from provenance.blobstores.verified import Verify
 from provenance.config.environment import plain
 from provenance.config.problems import EnvironmentText
+from provenance.state import LEASE_SECONDS
 from provenance.types import OnDuplicateKey, OnRepoError
 
 SectionName: TypeAlias = Literal["blobstores", "artifact_repos"]
@@ -170,6 +171,7 @@ URL = Kind("a URL", _is_text, secret=True, place="url")
 DATABASE = Kind("a path or a URL like sqlite:///path", _is_database, _read_path, secret=True, place="database")
 POSTGRES_URL = Kind("a URL like postgresql://user@host/database", _is_postgres_url, secret=True)
 SECONDS = Kind("a number of seconds", _is_seconds, _read_seconds)
+DURATION = Kind("a number of seconds above 0", lambda v: _is_seconds(v) and _read_seconds(v) > 0, _read_seconds)
 SIZE = Kind("a number of bytes or a text like '10 GB'", _is_size, parse_size)
 MAPPING = Kind("a mapping", _is_mapping, secret=True)
 STORE = Kind("the name of a blobstore", _is_text, refers_to="blobstores")
@@ -336,6 +338,13 @@ SETTINGS = (
     Option("use_cache", FLAG, "Whether stored results are reused.", default=True),
     Option("read_only", FLAG, "Whether nothing is recorded.", default=False),
     Option("check_mutations", FLAG, "Whether proxies are checked for changed values.", default=False),
+    Option("single_flight", FLAG, "Whether equal calls that overlap wait for one of them to compute.", default=True),
+    Option(
+        "lease_seconds",
+        DURATION,
+        "How long others wait for a process that computes and is not heard of. It says so every third of that time.",
+        default=LEASE_SECONDS,
+    ),
     Option(
         "run_info_fn",
         FUNCTION,

@@ -41,6 +41,8 @@ class Call(NamedTuple):
         How long hashing took.
     outer : Frame or None
         The body this call was made from.
+    lease_seconds : float or None
+        How long the lease lasts that this call computes under; None where equal calls do not wait for each other.
     recipe : RecipeKey or None
         The recipe key a scheduler knew the call by; None for a call made directly.
     """
@@ -55,6 +57,7 @@ class Call(NamedTuple):
     id: ArtifactId
     hash_seconds: float
     outer: Frame | None
+    lease_seconds: float | None
     recipe: RecipeKey | None = None
 
 
@@ -89,6 +92,7 @@ def prepare(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recip
         call_id,
         perf_counter() - started,
         outer,
+        settings.lease_seconds if settings.single_flight else None,
         recipe,
     )
 
@@ -129,6 +133,9 @@ def look_up(call: Call) -> ArtifactRecord | None:
         if not call.repo.counts_as_miss(error):
             raise
         return None
-    if record is None or (record.value_inline is None and not call.repo.has_value(record)):
-        return None
-    return record
+    return record if record is not None and is_usable(call, record) else None
+
+
+def is_usable(call: Call, record: ArtifactRecord) -> bool:
+    """Whether the value of a stored record is there."""
+    return record.value_inline is not None or call.repo.has_value(record)

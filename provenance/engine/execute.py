@@ -18,10 +18,12 @@ from provenance.engine.purity import refuse_impure
 from provenance.engine.record import Computed
 from provenance.engine.results import record_result
 from provenance.engine.spec import FunctionSpec
+from provenance.engine.turns import Steps, Turn, take_turn, wait, wait_async
 from provenance.errors import (
     BlobCorruptError,
     BlobNotFoundError,
     ImpureFunctionError,
+    LeaseLostError,
     StorageError,
     TierUnavailableError,
     UsageError,
@@ -42,7 +44,16 @@ def run_bound(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], rec
     """`run` with bound arguments; `recipe` is the recipe key they were planned under."""
     call = prepare(spec, kargs, varargs, recipe)
     record = look_up(call)
-    return compute_call(call) if record is None else _deliver_hit(call, record)
+    return _compute_in_turn(call) if record is None else _deliver_hit(call, record)
+
+
+def _compute_in_turn(call: Call) -> object:
+    """Compute a call, or wait for an equal one that is being computed."""
+    turn = wait(take_turn(call))
+    if isinstance(turn, ArtifactRecord):
+        return _deliver_hit(call, turn)
+    with turn:
+        return compute_call(call, turn)
 
 
 def compute_bound(
@@ -57,16 +68,18 @@ async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs)
     kargs, varargs = spec.bind(args, kwargs)
     call = prepare(spec, kargs, varargs)
     record = look_up(call)
-    if record is not None:
-        return _deliver_hit(call, record)
-    body = _Body(call)
-    try:
-        with entered(body.frame):
-            value = await cast("Awaitable[object]", body.call())
-    except BaseException as error:
-        _abandon(body, error)
-        raise
-    return _finish(body, value)
+    turn = await wait_async(take_turn(call)) if record is None else record
+    if isinstance(turn, ArtifactRecord):
+        return _deliver_hit(call, turn)
+    with turn:
+        body = _Body(call)
+        try:
+            with entered(body.frame):
+                value = await cast("Awaitable[object]", body.call())
+        except BaseException as error:
+            _abandon(body, error)
+            raise
+        return await wait_async(_finish(body, value, turn))
 
 
 class _Body:
@@ -98,7 +111,7 @@ def _body_arguments(call: Call, frame: Frame) -> tuple[Kargs, tuple[object, ...]
     return kargs, tuple(unwrap_each(value, value_of) for value in call.varargs)
 
 
-def compute_call(call: Call) -> object:
+def compute_call(call: Call, turn: Turn | None = None) -> object:
     """Run a call's body and record what it returns, whatever is stored."""
     body = _Body(call)
     try:
@@ -107,7 +120,7 @@ def compute_call(call: Call) -> object:
     except BaseException as error:
         _abandon(body, error)
         raise
-    return _finish(body, value)
+    return wait(_finish(body, value, turn or Turn(call)))
 
 
 def _abandon(body: _Body, error: BaseException) -> None:
@@ -124,13 +137,15 @@ def _abandon(body: _Body, error: BaseException) -> None:
         _hand_up(call, computed)
 
 
-def _finish(body: _Body, value: object) -> object:
+def _finish(body: _Body, value: object, turn: Turn) -> Steps[object]:
+    """Record what a body returned; the result is the winner's where another caller took the lease over."""
     call = body.call_record
     seconds = perf_counter() - body.started
     try:
         refuse_impure(call, body.kargs, body.varargs)
         calls = (*body.frame.calls, *body.frame.handed_out.found())
-        result = record_result(call, Computed(value=value, seconds=seconds, calls=calls))
+        computed = Computed(value=value, seconds=seconds, calls=calls)
+        result = yield from _recorded(call, computed, turn)
     except UsageError as error:
         if isinstance(error, ImpureFunctionError):
             _forget_nested(body.frame)
@@ -142,6 +157,21 @@ def _finish(body: _Body, value: object) -> object:
         body.frame.computed.append(artifact)
     _hand_up(call, body.frame.computed)
     return result
+
+
+def _recorded(call: Call, computed: Computed, turn: Turn) -> Steps[object]:
+    while True:
+        try:
+            result = record_result(call, computed, turn.lease)
+        except LeaseLostError:
+            winner = yield from turn.lost()
+            if winner is not None:
+                return lazy_proxy(Artifact(winner, call.repo))
+        else:
+            record = cast("ArtifactProxy", result).artifact.record if is_proxy(result) else None
+            if record is not None and record.id == call.id:  # a body may return the proxy of something else
+                turn.recorded(record)
+            return result
 
 
 def _hand_up(call: Call, computed: list[Artifact]) -> None:

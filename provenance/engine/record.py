@@ -25,6 +25,7 @@ from provenance.types import (
     Durations,
     InputEdge,
     JobUse,
+    Lease,
     Payload,
     RecipeKey,
 )
@@ -57,6 +58,7 @@ class Recorder:
     computed: Computed
     inputs_payload: Payload
     edges: tuple[InputEdge, ...]
+    lease: Lease | None = None
 
     def store(self, target: Target, described: DescribedValue, value_hash_seconds: float) -> Artifact:
         """Store one value with its row; what another process stored first under the id is returned instead."""
@@ -70,6 +72,7 @@ class Recorder:
             value=packed.payload,
             inputs=self.inputs_payload,
             value_extension=described.extension,
+            lease=self.lease,
             job=self._job_use(target),
         )
         repo = self.call.repo

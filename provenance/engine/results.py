@@ -12,16 +12,19 @@ from provenance.engine.composite import check_members, store_composite
 from provenance.engine.record import Computed, Recorder, edges_of, target_of
 from provenance.engine.unrecorded import pack_inputs, report_unrecorded
 from provenance.engine.values import DescribedValue, PackedValue, describe_file, describe_value
-from provenance.errors import UsageError
+from provenance.errors import LeaseLostError, UsageError
+from provenance.types import Lease
 
 
-def record_result(call: Call, computed: Computed) -> object:
-    """Record a result and return its proxy; the plain value where it cannot be recorded.
+def record_result(call: Call, computed: Computed, lease: Lease | None) -> object:
+    """Record a result, under a lease, and return its proxy; the plain value where it cannot be recorded.
 
     Raises
     ------
     CompositeError, ArchiveError
         The function did not return what its options promise.
+    LeaseLostError
+        Another caller has taken over, and has stored nothing yet.
     """
     options = call.spec.options
     if options.returns_composite:
@@ -30,10 +33,12 @@ def record_result(call: Call, computed: Computed) -> object:
     if call.read_only or not call.repo.permissions.write:
         return _unstored(call, computed, file)
     try:
-        recorder = Recorder(call, computed, pack_inputs(call.inputs), edges_of(call, computed))
+        recorder = Recorder(call, computed, pack_inputs(call.inputs), edges_of(call, computed), lease)
         if options.returns_composite:
             return store_composite(recorder)
         return _store_single(recorder, file)
+    except LeaseLostError:
+        raise
     except Exception as error:  # noqa: BLE001  a computed value is returned whatever the store does
         return report_unrecorded(call.spec, computed.value, error)
 

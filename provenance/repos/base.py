@@ -44,6 +44,7 @@ from provenance.types import (
     FailedCall,
     JobRecord,
     JobUses,
+    Leases,
     Permissions,
     RecipeKey,
     RunRecord,
@@ -97,6 +98,11 @@ class BaseRepo(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}>"
+
+    @property
+    def leases(self) -> Leases | None:
+        """Who computes what at present; None where that is not kept."""
+        return None
 
     # ---- artifacts
 

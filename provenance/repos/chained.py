@@ -25,6 +25,7 @@ from provenance.errors import (
 )
 from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.chained_failures import failed_calls_of_members, save_failed_call_in_members
+from provenance.repos.chained_leases import ChainedLeases
 from provenance.repos.chained_lineage import copy_rows_up, copy_up, downstream
 from provenance.repos.chained_records import (
     blobs_in_all,
@@ -52,6 +53,7 @@ from provenance.types import (
     FailedCall,
     JobRecord,
     JobUses,
+    Leases,
     RecipeKey,
     RunRecord,
     SetId,
@@ -123,6 +125,8 @@ class ChainedRepo(BaseRepo):
             retry_seconds=retry_seconds,
         )
         self.repos = self._tiers.members
+        leasing = self._tiers.last_written()
+        self._leases = None if leasing is None else ChainedLeases(self._tiers, leasing)
         own, permitting = self._permissions, self._tiers.permitting
         self._permissions = replace(
             own, write=own.write and bool(permitting("write")), delete=own.delete and bool(permitting("delete"))
@@ -185,6 +189,11 @@ class ChainedRepo(BaseRepo):
         """What those members answer that know an answer."""
         if self._permissions.read:
             yield from (answer for _, answer in self._tiers.answers("look up", ask, []) if answer is not None)
+
+    @property
+    def leases(self) -> Leases | None:
+        """Who computes what at present, as the last member says that is written: who shares any, shares that one."""
+        return self._leases if self._permissions.read and self._permissions.write else None
 
     # ---- for people: what is not found may be where nobody can look
 
@@ -298,6 +307,8 @@ class ChainedRepo(BaseRepo):
             No member may be written.
         TierUnavailableError, StorageError
             A member that must take it could not; what others have taken stays there.
+        LeaseLostError
+            The lease was taken over, and nothing is stored yet.
         """
         self._require("write")
         return save_in_members(self._tiers, draft)

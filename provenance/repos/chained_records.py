@@ -20,19 +20,22 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def save_in_members(tiers: Tiers[BaseRepo], draft: Draft) -> ArtifactRecord:
     """Store a draft in the members that may be written, as the policy says, and return the record of the first.
 
-    If another caller has stored the same call there with another value, that one is what the others get.
+    If another caller has stored the same call there with another value, that one is what the others get. The member
+    that keeps the leases is written before all others, which take nothing if the lease was lost.
     """
     winner: Artifact | None = None
+    leasing = None if draft.lease is None else tiers.last_written()
 
     def store(repo: BaseRepo) -> Artifact:
         nonlocal winner
         if winner is not None and winner.value_id != draft.record.value_id:
             return repo.put(winner)
-        stored = Artifact(repo.save(_for(tiers, repo, draft if winner is None else _dated(draft, winner.record))), repo)
+        own = draft if leasing is None or repo is tiers.members[leasing] else replace(draft, lease=None)
+        stored = Artifact(repo.save(_for(tiers, repo, own if winner is None else _dated(own, winner.record))), repo)
         winner = winner or stored
         return stored
 
-    return tiers.write(store)[0].record
+    return tiers.write(store, leasing)[0].record
 
 
 class _SourceError(Exception):

@@ -14,9 +14,10 @@ from provenance.repos.forking import reset_at_fork
 from provenance.repos.json_fields import label_items
 from provenance.repos.labellings import Arrange, History, Labelling
 from provenance.repos.memory_jobs import MemoryJobs
+from provenance.repos.memory_leases import MemoryLeases
 from provenance.repos.memory_search import HeardRun, SavedLabels, Snapshot, StoredSet, search
 from provenance.repos.queries import FailedCallQuery, Query, Row
-from provenance.repos.rows import BlobCheck, Entry, Inserted
+from provenance.repos.rows import BlobCheck, Entry, Inserted, lease_lost
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -52,6 +53,7 @@ class MemoryRows:
         self._failure_sequence = count(1)
         self.sweeps = 0
         self.jobs = MemoryJobs(self._hear_of)
+        self.leases = MemoryLeases(self._artifacts, lambda: self._lock)
         self.reset_after_fork()
         reset_at_fork(self)
 
@@ -88,6 +90,8 @@ class MemoryRows:
         record = entry.record
         with self._lock:
             existing = self._artifacts.get(record.id)
+            if entry.lease is not None and not self.leases.is_held(entry.lease, record.id) and existing is None:
+                raise lease_lost(entry.lease)
             if existing is None:
                 self._restore(record, entry.blobs)
                 stored = record._replace(
@@ -144,7 +148,7 @@ class MemoryRows:
         with self._lock:
             current = self._artifacts.get(old.id)
             if current is None or (current.value_blob, current.value_inline) != (old.value_blob, old.value_inline):
-                return self.insert(new).record
+                return self.insert(new._replace(lease=None)).record
             record = new.record
             self._restore(record, new.blobs)
             stored = record._replace(sequence=old.sequence, computed_at=record.computed_at or datetime.now(UTC))

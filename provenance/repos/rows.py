@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from provenance.errors import LeaseLostError
 from provenance.repos.labellings import Arrange, History
 from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.types import (
@@ -17,6 +18,7 @@ from provenance.types import (
     JobUse,
     JobUses,
     Lease,
+    Leases,
     RecipeKey,
     RunRecord,
     SetId,
@@ -50,7 +52,8 @@ class BlobCheck(NamedTuple):
 class Entry(NamedTuple):
     """A row to be stored, the facts about its process, and how to make sure that its blobs are there.
 
-    The lease is given back, and the use by a job is noted, in the transaction that stores the row.
+    The lease ends, unless it is that of a composite, and the use by a job is noted, in the transaction that stores the
+    row. If the lease was taken over, nothing is stored.
     """
 
     record: ArtifactRecord
@@ -82,6 +85,13 @@ class Jobs(Protocol):
         """What a job used, as far as it was noted."""
 
 
+def lease_lost(lease: Lease) -> LeaseLostError:
+    """The error for a lease that was taken over by one who has stored nothing yet."""
+    return LeaseLostError(
+        f"lease {lease.fence} of {lease.holder} for artifact {lease.artifact_id} was over, and was taken over"
+    )
+
+
 class Rows(Protocol):
     """Rows of a repo. Every method is one transaction; permissions, bytes and caching are the repo's."""
 
@@ -92,6 +102,10 @@ class Rows(Protocol):
     @property
     def sweeps(self) -> int:
         """How many sweeps that removed blobs this process knows of."""
+
+    @property
+    def leases(self) -> Leases:
+        """Who computes what at present."""
 
     def records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
         """The stored records among `ids`."""
@@ -112,6 +126,8 @@ class Rows(Protocol):
         ------
         BlobNotFoundError
             A blob the row would refer to is gone and cannot be restored.
+        LeaseLostError
+            The lease was taken over, and no row has the id yet.
         """
 
     def insert_many(self, entries: Sequence[Entry], recipes: Mapping[RecipeKey, ArtifactId]) -> list[Inserted]:

@@ -36,6 +36,7 @@ from provenance.types import (
     FailedCall,
     JobRecord,
     JobUses,
+    Leases,
     Payload,
     RecipeKey,
     RunRecord,
@@ -131,6 +132,11 @@ class SingleRepo(BaseRepo):
         """Return the facts recorded about one process."""
         return self._rows.run(run_id) if self._permissions.read else None
 
+    @property
+    def leases(self) -> Leases | None:
+        """Who computes what at present; None where nothing is found or stored anyway."""
+        return self._rows.leases if self._permissions.read and self._permissions.write else None
+
     # ---- bytes
 
     def has_value(self, record: ArtifactRecord) -> bool:
@@ -213,6 +219,8 @@ class SingleRepo(BaseRepo):
             The repo may not be written.
         SerializationError
             Options or custom fields are not JSON.
+        LeaseLostError
+            The lease was taken over, and nothing is stored yet.
         StorageError
             The blobstore or the database cannot take it; no row was written then.
         """

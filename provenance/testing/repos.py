@@ -14,6 +14,7 @@ from provenance.testing.repo_changes import ChangeContract
 from provenance.testing.repo_failures import FailureContract
 from provenance.testing.repo_found import FoundContract
 from provenance.testing.repo_jobs import JobContract
+from provenance.testing.repo_leases import LeaseContract
 from provenance.testing.repo_lookups import LookupContract
 from provenance.testing.repo_records import RecordContract
 from provenance.testing.repo_searches import SearchContract
@@ -25,6 +26,7 @@ class RepoContract(
     RecordContract,
     LookupContract,
     ChangeContract,
+    LeaseContract,
     BatchContract,
     SetContract,
     SearchContract,

@@ -36,7 +36,8 @@ class Compiler:
     now : ColumnElement
         The database's clock.
     ago : callable
-        That clock minus the seconds in the parameter of that name, which `Dialect.seconds_parameter` makes.
+        That clock minus the seconds in the parameter of that name, which `Dialect.seconds_parameter` makes; negative
+        ones are yet to come.
     json_rows : callable
         A scalar: the rows of a subquery's columns as a JSON array of arrays, in any order.
     json_index : callable, optional

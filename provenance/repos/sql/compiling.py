@@ -12,6 +12,7 @@ from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.compilers import compiler_for
 from provenance.repos.sql.index_statements import IndexStatements
 from provenance.repos.sql.job_statements import JobStatements
+from provenance.repos.sql.lease_statements import LeaseStatements
 from provenance.repos.sql.postgres_dialect import POSTGRES
 from provenance.repos.sql.sqlite_dialect import SQLITE
 from provenance.repos.sql.statements import (
@@ -33,6 +34,7 @@ _GROUPS = (
     FailureStatements,
     IndexStatements,
     JobStatements,
+    LeaseStatements,
 )
 """Each makes its statements with a compiler, and keeps their texts as its attributes."""
 _COMPILERS = (compiler_for(SQLITE), compiler_for(replace(POSTGRES, schema=SCHEMA)))

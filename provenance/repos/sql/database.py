@@ -77,6 +77,12 @@ class Database(Protocol):
         Who adds one artifact only never waits for who waits for it, whatever the order of the others is.
         """
 
+    def at_once(self, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+        """Run statements as one short transaction, in one round trip; the rows that each gave.
+
+        They may be run twice, if the connection is lost before it is known whether they were.
+        """
+
     def repeated(self, act: Callable[[], R]) -> R:
         """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -30,11 +31,20 @@ from provenance.repos.sql.postgres_server import Connection, PostgresServer
 _T = TypeVar("_T")
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts: a server that is started again has about two to be back."""
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _ALONE, _BESIDE_OTHERS = "pg_advisory_xact_lock", "pg_advisory_xact_lock_shared"
 
 
 def _run(connection: Connection, sql: str, parameters: Parameters) -> psycopg.Cursor[Any]:
     return connection.cursor(binary=True).execute(sql.encode(), parameters)
+
+
+def _run_together(connection: Connection, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+    with connection.pipeline():
+        connection.execute(_BEGIN.encode())
+        cursors = [_run(connection, sql, parameters) for sql, parameters in statements]
+        connection.execute(b"COMMIT")
+    return [[] if cursor.description is None else cursor.fetchall() for cursor in cursors]
 
 
 class _Statements:
@@ -167,7 +177,7 @@ class PostgresDatabase:
     @contextmanager
     def _transaction(self, *locks: str) -> Iterator[_Statements]:
         # All in one message, so that a transaction costs two round trips besides its statements.
-        begin = "; SELECT ".join(("BEGIN ISOLATION LEVEL READ COMMITTED", *locks)).encode()
+        begin = "; SELECT ".join((_BEGIN, *locks)).encode()
         with self._translated():
             pool, connection, _ = self._started(lambda connection: connection.execute(begin))
             self._local.connection = connection
@@ -195,6 +205,10 @@ class PostgresDatabase:
         """A transaction beside which others may add rows, but none several artifacts."""
         with self._transaction(f"{_BESIDE_OTHERS}({self._lock})", f"{_ALONE}({self._many_lock})") as statements:
             yield statements
+
+    def at_once(self, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+        """Run statements as one transaction, in one round trip; the rows that each gave."""
+        return self._fetched(partial(_run_together, statements=statements))
 
     def repeated(self, act: Callable[[], _T]) -> _T:
         """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""

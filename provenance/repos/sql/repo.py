@@ -170,7 +170,7 @@ class SqlRepo(SingleRepo):
             The record as it will be stored, ``journaled``.
         """
         self._require("write")
-        return self._backlog.keep(replace(draft, record=with_plain_json(draft.record)), error)
+        return self._backlog.keep(replace(draft, record=with_plain_json(draft.record), lease=None), error)
 
     def counts_as_miss(self, error: RepoUnreachableError) -> bool:
         """Tell whether calls go on without the repo, which is said once for each outage."""

@@ -212,6 +212,11 @@ class SqliteDatabase:
         """The same as `writing`."""
         return self.writing()
 
+    def at_once(self, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+        """Run statements as one transaction; the rows that each gave."""
+        with self.writing() as connection:
+            return [connection.execute(sql, parameters).fetchall() for sql, parameters in statements]
+
     def repeated(self, act: Callable[[], _T]) -> _T:
         """Do something once: there is no connection to lose."""
         return act()

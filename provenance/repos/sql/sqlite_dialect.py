@@ -17,7 +17,7 @@ def _batch_parameter(texts: Collection[str]) -> str:
 
 
 def _seconds_parameter(seconds: float) -> str:
-    return f"-{seconds:.3f} seconds"
+    return f"{-seconds:+.3f} seconds"
 
 
 def _json_value(stored: str) -> JSON:
