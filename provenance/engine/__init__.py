@@ -20,6 +20,7 @@ from provenance.engine.preview import preview_inputs
 from provenance.engine.recompute import recomputing_lost
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
+from provenance.engine.waiting import waiting_inside
 from provenance.engine.working import current_job, working_for
 from provenance.hashing import digest_of, fingerprint
 from provenance.repos.capture import Later, is_capturing, note_later, note_use
@@ -66,5 +67,6 @@ __all__ = [
     "settings",
     "spec_of",
     "stored_calls",
+    "waiting_inside",
     "working_for",
 ]

@@ -256,6 +256,7 @@ def test_the_preview_shows_scalars_shapes_and_artifacts(repo):
 
 def test_the_loser_of_a_race_returns_the_winners_artifact(repo):
     """Two calls that compute at once and differ in their result: one artifact stands, and both get it."""
+    p.set_single_flight(False)
     barrier = threading.Barrier(2)
     results = []
 
