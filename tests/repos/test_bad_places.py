@@ -133,17 +133,22 @@ import json, sys, time
 from pathlib import Path
 from provenance.blobstores import DiskStore
 from provenance.repos.sql import SqlRepo
-from provenance.testing.drafts import a_draft
+from provenance.testing.drafts import a_draft, an_id
 
 db, place, schema, seed = sys.argv[1:]
 repo = SqlRepo(db, DiskStore(Path(place)), schema=schema or None)
+if seed.startswith("lease"):
+    _, number, seconds = seed.split()
+    claim = repo.leases.acquire(an_id(int(number)), "client", float(seconds))
+    print(json.dumps([time.time(), claim.lease is not None]))
+    sys.exit()
 record = repo.save(a_draft(seed, "the same"))
 print(json.dumps([time.time(), record.sequence, record.computed_at.timestamp()]))
 """
 
 
 def store_at(shift, db, place, schema, seed):
-    """Store an artifact by a process whose clock is wrong; its clock, and what the database says."""
+    """Store an artifact, or ask for a lease, by a process whose clock is wrong; its clock, and what came of it."""
     faketime = shutil.which("faketime") or missing("faketime")
     run = [faketime, "-f", shift, sys.executable, "-c", CLIENT, db, str(place), schema, seed]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -169,6 +174,25 @@ def test_a_clients_clock_does_not_matter(postgres, tmp_path):
         f"SELECT id FROM {repo._rows._dialect.table('artifacts')} WHERE computed_at >= $1 ORDER BY sequence", (since,)
     )
     assert [row[0] for row in found] == [an_id("ahead"), an_id("behind"), an_id("after")]
+
+
+@pytest.mark.parametrize("shift", ["+1d", "-1d"])
+def test_leases_are_over_by_the_clock_of_the_database(postgres, tmp_path, shift):
+    repo = open_repo(postgres, tmp_path)
+
+    def client_gets(number, seconds):
+        schema = repo._rows._database.dialect.schema
+        asked = f"lease {number} {seconds}"
+        clock, given = store_at(shift, postgres.url(), tmp_path / "postgres-blobs", schema, asked)
+        assert abs(clock - datetime.now(UTC).timestamp()) > 80_000
+        return given
+
+    assert repo.leases.acquire(an_id(1), "here", 600.0).lease is not None
+    assert not client_gets(1, 600.0)
+    assert client_gets(2, 0.0)
+    assert repo.leases.acquire(an_id(2), "here", 600.0).lease is not None
+    assert client_gets(3, 600.0)
+    assert repo.leases.acquire(an_id(3), "here", 600.0).lease is None
 
 
 def test_in_sqlite_the_order_does_not_depend_on_the_clock(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from provenance.repos.rows import lease_lost
 from provenance.repos.sql.database import Database, Transaction
 from provenance.repos.sql.records import record_from
 from provenance.repos.sql.texts import statements
@@ -63,13 +64,23 @@ class LeaseRows:
         """End a lease, unless it was taken over; one round trip."""
         self._database.at_once([(self._sql.end, _key(lease))])
 
-    def is_held(self, transaction: Transaction, lease: Lease, artifact_id: ArtifactId) -> bool:
-        """Whether a lease still holds for a transaction that stores an artifact; its own one ends with that.
+    def is_lost(self, transaction: Transaction, lease: Lease, artifact_id: ArtifactId) -> bool:
+        """Whether an artifact that is to be stored under a lease is stored already by one who took the lease over.
 
-        Nobody can take it over before the transaction is over.
+        A lease that still holds ends here, unless it is that of a composite, which nobody can take over before the
+        transaction is over. This comes before all else in it: see above.
+
+        Raises
+        ------
+        LeaseLostError
+            The lease was taken over, and nothing is stored yet.
         """
         statement = self._sql.end if lease.artifact_id == artifact_id else self._sql.keep
-        return transaction.execute(statement, _key(lease)).fetchone() is not None
+        if transaction.execute(statement, _key(lease)).fetchone() is not None:
+            return False
+        if transaction.execute(self._record, (artifact_id,)).fetchone() is None:
+            raise lease_lost(lease)
+        return True
 
 
 def _key(lease: Lease) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.labellings import Arrange, History
 from provenance.repos.queries import FailedCallQuery, Query, Row
-from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted, lease_lost
+from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.failure_rows import FailureRows
 from provenance.repos.sql.job_rows import SqlJobs
@@ -139,13 +139,12 @@ class SqlRows:
         record, run = entry.record, entry.run
         row = parameters(record, self._dialect)
         with self._adding() as transaction:
-            # First of all: see `LeaseRows`.
-            is_late = entry.lease is not None and not self.leases.is_held(transaction, entry.lease, record.id)
+            is_late = entry.lease is not None and self.leases.is_lost(transaction, entry.lease, record.id)
             self._put_run(transaction, run)
             inserted = None if is_late else transaction.execute(self._write.insert_artifact, row).fetchone()
             if inserted is None:
-                stored = self._stored_first(transaction, entry)
                 self._note_unused(transaction, record)
+                stored = self._current(transaction, record.id)
             else:
                 self._refer_to_blobs(transaction, record, entry.blobs)
                 stored = self._complete(transaction, record, inserted)
@@ -231,12 +230,8 @@ class SqlRows:
             computed_at=self._dialect.time_value(computed_at),
         )
 
-    def _stored_first(self, transaction: Transaction, entry: Entry) -> ArtifactRecord:
-        """What another caller stored in place of a row."""
-        found = transaction.execute(self._read.record, (entry.record.id,)).fetchone()
-        if found is None and entry.lease is not None:
-            raise lease_lost(entry.lease)
-        return record_from(found, self._dialect)
+    def _current(self, transaction: Transaction, artifact_id: ArtifactId) -> ArtifactRecord:
+        return record_from(transaction.execute(self._read.record, (artifact_id,)).fetchone(), self._dialect)
 
     def _refer_to_blobs(self, transaction: Transaction, record: ArtifactRecord, blobs: BlobCheck) -> None:
         refs = _blobs(record)
