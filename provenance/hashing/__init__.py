@@ -11,7 +11,7 @@ from typing import cast
 
 from blake3 import blake3
 
-from provenance.hashing import bulk, grammar
+from provenance.hashing import bulk, grammar, inline
 from provenance.hashing.containers import STAND_IN
 from provenance.hashing.digest import ahead, hexdigest_of
 from provenance.hashing.files import hash_file
@@ -116,13 +116,8 @@ def hash_value(value: object) -> str:
     HashingError
         A part of the value has no deterministic encoding; the message names the path to it.
     """
-    if type(value) is dict:
-        data = bulk.flat_mapping(value)
-        if data is not None:
-            return blake3(data).digest().hex()
-    if is_atom(value):
-        return hash_atom(value)
-    return hexdigest_of(encode(value))
+    data = inline.small(value)
+    return hexdigest_of(encode(value)) if data is None else blake3(data).digest().hex()
 
 
 def hash_atom(value: object) -> str:
@@ -140,5 +135,4 @@ def key_of(*parts: object) -> str:
 
 def digest_of(*parts: object) -> str:
     """Return the digest of a tuple of plain builtin values: 64 hex digits, the same as ``hash_value(parts)``."""
-    data = bulk.flat_sequence(parts)
-    return hexdigest_of(encode(parts)) if data is None else blake3(data).digest().hex()
+    return hash_value(parts)

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain, cycle, repeat
-from operator import is_, itemgetter
 from types import NoneType
 from typing import Any
 
@@ -25,16 +23,11 @@ from provenance.hashing.digest import conclude
 BLOCK = 256
 """Children that are written at once; 64-bit integers then stay within the limit."""
 SUB_BLOCK = 32
-"""Small containers that are written at once. Larger blocks of new tuples start full garbage collections."""
+"""Children that are tried next where one in a block is too long."""
 
 _FIXED = frozenset({NoneType, bool, float, complex})
 _STRINGS = {str}
 _INTEGERS = {int}
-_SEQUENCES = {tuple, list}
-_DICTS = {dict}
-_CONTAINERS = {tuple, list, dict}
-_LEVELS = 4
-_MOST_SHAPES = 1024
 
 covers_atoms = grammar.ATOMS.issuperset
 """Whether all types that are given are types of atoms."""
@@ -61,142 +54,6 @@ def atom(value: object) -> bytes:
     """C of an atom."""
     data = dumps(value)
     return data if len(data) <= grammar.INLINE_LIMIT else grammar.compact(grammar.atom(value))
-
-
-def flat_sequence(value: tuple[object, ...] | list[object]) -> bytes | None:
-    """C of a short tuple or list of atoms; None if it is something else."""
-    if len(value) < grammar.PACK_MINIMUM and covers_atoms(map(type, value)):
-        data = dumps(value)
-        if len(data) <= grammar.INLINE_LIMIT:
-            return data
-    return None
-
-
-def flat_mapping(value: dict[object, object]) -> bytes | None:
-    """C of a short dict from strings to atoms; None if it is something else."""
-    if len(value) >= grammar.PACK_MINIMUM:
-        return None
-    shape = _shapes.get(tuple(map(id, value))) or _shape_of(value)
-    if shape is not None:
-        values = shape[1](value)
-        if covers_atoms(map(type, values)):
-            data = dumps((StopIteration, shape[0], values))
-            if len(data) <= grammar.INLINE_LIMIT:
-                return data
-    return None
-
-
-def small(value: object) -> bytes | None:
-    """C of a small tuple, list or dict of atoms and such containers; None if it is something else."""
-    form = _form(value, _LEVELS)
-    if form is not None:
-        data = dumps(form)
-        if len(data) <= grammar.INLINE_LIMIT:
-            return data
-    return None
-
-
-def of_plain(value: tuple[object, ...]) -> bytes:
-    """E of a tuple of atoms and tuples of them."""
-    return small(value) or grammar.written(value)
-
-
-def joined_small(block: Sequence[object]) -> bytes | None:
-    """C of each small container in the block, joined; None if one of them is something else."""
-    kinds = set(map(type, block))
-    if kinds <= _SEQUENCES and _are_flat(block):  # type: ignore[arg-type]
-        data = dumps(block)
-    elif kinds <= _CONTAINERS:
-        forms = (_rows(block) if kinds == _DICTS else None) or _forms(block, _LEVELS)  # type: ignore[arg-type]
-        if forms is None:
-            return None
-        data = dumps(forms)
-    else:
-        return None
-    return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
-
-
-def _are_flat(block: Sequence[Sequence[object]]) -> bool:
-    return max(map(len, block)) < grammar.PACK_MINIMUM and covers_atoms(map(type, chain.from_iterable(block)))
-
-
-def _rows(block: Sequence[dict[object, object]]) -> list[object] | None:
-    """What `marshal` writes like flat dicts with the same keys; None if that is not what they are."""
-    first = block[0]
-    same_keys = len(set(map(len, block))) == 1 and all(map(is_, chain.from_iterable(block), cycle(first)))
-    shape = _shape_of(first) if same_keys else None
-    if shape is None:
-        return None
-    contents = list(map(shape[1], block))
-    if not covers_atoms(map(type, chain.from_iterable(contents))):
-        return None
-    return list(zip(repeat(StopIteration), repeat(shape[0]), contents))
-
-
-def _form(value: Any, levels: int) -> Any:
-    """What `marshal` writes like the container; None if it is not made of small containers and atoms.
-
-    `levels` bounds the recursion, and what is done in vain when the value turns out to be something else.
-    """
-    kind = type(value)
-    if kind not in _CONTAINERS or len(value) >= grammar.PACK_MINIMUM:
-        return None
-    keys, children = None, value
-    if kind is dict:
-        shape = _shape_of(value)
-        if shape is None:
-            return None
-        keys, children = shape[0], shape[1](value)
-    if not covers_atoms(map(type, children)):
-        children = _forms(children, levels - 1)
-        if children is None:
-            return None
-    return (StopIteration, keys, children) if kind is dict else children
-
-
-def _forms(children: Any, levels: int) -> Any:
-    if not levels:
-        return None
-    forms = []
-    for child in children:
-        if type(child) in grammar.ATOMS:
-            forms.append(child)
-        else:
-            form = _form(child, levels)
-            if form is None:
-                return None
-            forms.append(form)
-    return tuple(forms) if type(children) is tuple else forms
-
-
-_Shape = tuple[tuple[object, ...], Callable[[dict[object, object]], tuple[object, ...]]]
-
-_shapes: dict[tuple[int, ...], _Shape] = {}
-"""Keys in canonical order, and how to get their values, by the identities of the keys of a small dict.
-
-Dicts made by the same code share their key objects. Equality would take 1, True and 1.0 for one key. An entry keeps
-its keys alive, so their identities stay theirs.
-"""
-
-
-def _shape_of(value: dict[Any, Any]) -> _Shape | None:
-    """The shape of a dict with few keys, all of them strings or all integers; else None."""
-    if len(value) >= grammar.PACK_MINIMUM:
-        return None
-    identities = tuple(map(id, value))
-    shape = _shapes.get(identities)
-    if shape is not None:
-        return shape
-    kinds = set(map(type, value))
-    if not kinds <= _STRINGS and kinds != _INTEGERS:
-        return None
-    keys = tuple(sorted(value))
-    shape = (keys, itemgetter(*keys) if len(keys) > 1 else lambda one: tuple(one.values()))
-    if kinds == _STRINGS:
-        if len(_shapes) >= _MOST_SHAPES:
-            _shapes.clear()
-        _shapes[identities] = shape
-    return shape
 
 
 def flat_set(tag: bytes, value: Collection[object]) -> bytes | None:
@@ -255,14 +112,19 @@ def _atom_blocks(values: Sequence[object]) -> Iterator[bytes]:
             continue
         for first in range(start, min(start + BLOCK, len(values)), SUB_BLOCK):
             block = values[first : min(first + SUB_BLOCK, start + BLOCK)]
-            data = joined_atoms(block)
-            yield b"".join(map(atom, block)) if data is None else data
+            yield run_of_atoms(block)
 
 
 def joined_atoms(block: Sequence[object]) -> bytes | None:
     """C of each atom in the tuple or list, joined; None if one might be longer than the limit."""
     data = dumps(block)
     return data[5:] if len(data) - 5 <= grammar.INLINE_LIMIT else None
+
+
+def run_of_atoms(block: Sequence[object]) -> bytes:
+    """C of each atom in the tuple or list, joined."""
+    data = joined_atoms(block)
+    return b"".join(map(atom, block)) if data is None else data
 
 
 def packed(tag: bytes, texts: Sequence[str]) -> list[bytes] | None:

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import eq
 from typing import Any, Protocol, TypeAlias
 
-from provenance.hashing import bulk, grammar
+from provenance.hashing import bulk, grammar, inline
 from provenance.hashing.digest import conclude, digest_pieces
 from provenance.hashing.frames import (
     Frame,
@@ -52,7 +52,7 @@ Opener: TypeAlias = Callable[[Walker, Any], Visit]
 
 def _open_sequence(tag: bytes, walk: Walker, value: tuple[object, ...] | list[object]) -> Visit:
     if not walk.looks_inside:
-        data = bulk.small(value)
+        data = inline.small(value)
         if data is not None:
             return data
     kinds = set(map(type, value))
@@ -75,7 +75,7 @@ def _items_of(
     count = len(values)
     if count < grammar.PACK_MINIMUM or kinds & _NEVER_PACKED:
         frame.pieces = lambda: [grammar.header(tag, count), *frame.encoded]
-        return _items_by_blocks(frame, walk, values, names)
+        return _items_left(frame, walk, values, names)
     frame.pieces = lambda: grammar.sequence(tag, frame.encoded)
     writers = None if walk.touches(values) else _writers(kinds)
     return _items(frame, values, names) if writers is None else _none_of(frame, walk, values, names, writers)
@@ -105,27 +105,31 @@ def _items(frame: Frame, values: Sequence[object], names: Sequence[object]) -> I
         yield value
 
 
-def _items_by_blocks(frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:
+def _items_left(frame: Frame, walk: Walker, values: Any, names: Sequence[object]) -> Iterator[object]:
+    """Return the items that are not small builtin values; the others are encoded many at once."""
+    if walk.looks_inside:
+        yield from _items_looked_at(frame, walk, values, names)
+        return
+    for start in range(0, len(values), inline.RUN):
+        at, end = start, min(start + inline.RUN, len(values))
+        while at < end:
+            data, at = inline.run(values, at, end)
+            if data:
+                frame.encoded.append(data)
+            if at < end:
+                frame.at = names[at]
+                yield values[at]
+                at += 1
+
+
+def _items_looked_at(frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:
+    """Return the items that may count as, or hold, stand-ins because of their identity."""
     for start in range(0, len(values), bulk.BLOCK):
         block = values[start : start + bulk.BLOCK]
-        data = _joined_atoms(walk, block)
-        if data is not None:
-            frame.encoded.append(data)
-            continue
-        for first in range(start, start + len(block), bulk.SUB_BLOCK):
-            last = min(first + bulk.SUB_BLOCK, start + len(block))
-            part = values[first:last]
-            data = _joined_atoms(walk, part)
-            if data is None and not walk.looks_inside:
-                data = bulk.joined_small(part)
-            if data is not None:
-                frame.encoded.append(data)
-            else:
-                yield from _items(frame, part, names[first:last])
-
-
-def _joined_atoms(walk: Walker, block: Sequence[object]) -> bytes | None:
-    return bulk.joined_atoms(block) if bulk.covers_atoms(map(type, block)) and not walk.touches(block) else None
+        if bulk.covers_atoms(map(type, block)) and not walk.touches(block):
+            frame.encoded.append(bulk.run_of_atoms(block))
+        else:
+            yield from _items(frame, block, names[start : start + bulk.BLOCK])
 
 
 # --- dicts
@@ -133,22 +137,32 @@ def _joined_atoms(walk: Walker, block: Sequence[object]) -> bytes | None:
 
 def _open_mapping(walk: Walker, value: dict[object, object], step: Callable[[object], str] = step_to_item) -> Visit:
     if not walk.looks_inside:
-        data = bulk.small(value)
+        data = inline.small(value)
         if data is not None:
             return data
-    plain = None if walk.touches(value) else bulk.plain_keys(value)
-    if plain is None:
-        frame = Frame(value, _finish_items, step)
-        frame.pending = _keys_then_values(frame, walk, value, step)
-        return frame
-    keys, pieces = plain
-    head = [grammar.MAPPING_HEAD, *pieces]
-    values = list(map(value.__getitem__, keys))
+    if walk.touches(value):
+        return _open_keys_then_values(walk, value, step)
+    shape = inline.shape_of(value)
+    if shape is not None:
+        keys: Sequence[Any] = shape.keys
+        head, values = [grammar.MAPPING_HEAD, shape.encoding], shape.values_of(value)
+    else:
+        plain = bulk.plain_keys(value)
+        if plain is None:
+            return _open_keys_then_values(walk, value, step)
+        keys, pieces = plain
+        head, values = [grammar.MAPPING_HEAD, *pieces], tuple(map(value.__getitem__, keys))
     kinds = set(map(type, values))
     if kinds <= grammar.ATOMS and not walk.touches(values):
         return conclude([*head, *bulk.atoms(b"(", values, kinds)])
     frame = Frame(value, lambda frame: [*head, *frame.pieces()], step)
     frame.pending = _items_of(frame, walk, b"(", values, keys)
+    return frame
+
+
+def _open_keys_then_values(walk: Walker, value: dict[object, object], step: Callable[[object], str]) -> Frame:
+    frame = Frame(value, _finish_items, step)
+    frame.pending = _keys_then_values(frame, walk, value, step)
     return frame
 
 
@@ -203,7 +217,7 @@ def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
 
 
 def _open_array(_: Walker, array: Array, __: object) -> Visit:
-    head = b"A" + bulk.of_plain((array.kind, array.dtype, array.shape))
+    head = b"A" + inline.of_array(array.kind, array.dtype, array.shape)
     size = len(head) + array.size
     if size <= grammar.INLINE_LIMIT:
         return head + b"".join([bytes(block) for block in array.blocks()])
@@ -223,21 +237,17 @@ def _open_definitions(walk: Walker, description: Definitions, value: object) -> 
     return frame
 
 
-_DESCRIPTIONS: dict[type, Callable[[Walker, Any, object], Visit]] = {
+DESCRIPTIONS: dict[type, Callable[[Walker, Any, object], Visit]] = {
     Parts: _open_parts,
     Attributes: _open_attributes,
     Array: _open_array,
     Definitions: _open_definitions,
 }
-
-
-def open_description(walk: Walker, description: Description, value: object) -> Visit:
-    """Open what an encoder says about a value."""
-    return _DESCRIPTIONS[type(description)](walk, description, value)
+"""How to open what an encoder says about a value."""
 
 
 def _open_itself(walk: Walker, description: Description) -> Visit:
-    return open_description(walk, description, description)
+    return DESCRIPTIONS[type(description)](walk, description, description)
 
 
 OPENERS: dict[type, Opener] = {
@@ -246,7 +256,7 @@ OPENERS: dict[type, Opener] = {
     dict: _open_mapping,
     set: partial(_open_set, b"<"),
     frozenset: partial(_open_set, b">"),
-    **dict.fromkeys(_DESCRIPTIONS, _open_itself),
+    **dict.fromkeys(DESCRIPTIONS, _open_itself),
 }
 """How to open the exact types that need no encoder."""
 

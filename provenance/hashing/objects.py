@@ -126,19 +126,27 @@ def _state_of(obj: Any) -> object:
 
 def _as_attributes(cls: type, state: object) -> object:
     """The state of an instance by attribute names, without what `cached_property` has put there."""
-    match state:
-        case (None | dict() as attributes, dict() as slots) if type(state) is tuple:
-            state = {**(attributes or {}), **slots}
-    if type(state) is not dict or not all(type(name) is str for name in state):
-        return state
-    return Attributes({name: value for name, value in state.items() if not _is_cached(cls, name)}) if state else None
+    if type(state) is tuple:
+        match state:
+            case (None | dict() as attributes, dict() as slots):
+                state = {**(attributes or {}), **slots}
+    if type(state) is not dict or set(map(type, state)) != {str}:
+        return None if type(state) is dict and not state else state
+    cached = _cached(cls, state)
+    return Attributes({name: value for name, value in state.items() if name not in cached} if cached else state)
 
 
-def _is_cached(cls: type, name: str) -> bool:
+def _cached(cls: type, state: dict[str, object]) -> set[str]:
+    """Names in the state that belong to a `cached_property` of the class."""
+    shadowed: set[str] = set()
+    cached: set[str] = set()
     for base in cls.__mro__:
-        if name in vars(base):
-            return isinstance(vars(base)[name], cached_property)
-    return False
+        members = vars(base)
+        for name in (state.keys() & members.keys()) - shadowed:
+            shadowed.add(name)
+            if isinstance(members[name], cached_property):
+                cached.add(name)
+    return cached
 
 
 def _instance(obj: Any) -> Description:

@@ -7,14 +7,12 @@ does, and names the path to a part that cannot be encoded.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Buffer: TypeAlias = bytes | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """An object of a kind, made of parts.
 
     Attributes
@@ -33,15 +31,13 @@ class Parts:
     labels: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """A dict whose keys are names of attributes; encoded like the dict."""
 
     values: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(NamedTuple):
     """Raw memory with a type and a shape.
 
     Attributes
@@ -61,8 +57,7 @@ class Array:
     blocks: Callable[[], Iterable[Buffer]]
 
 
-@dataclass(frozen=True, slots=True)
-class Definitions:
+class Definitions(NamedTuple):
     """A function or class that is described by its code, with those that refer to it in a circle."""
 
     root: object

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from provenance.errors import HashingError
-from provenance.hashing import bulk, functions, grammar, stdlib  # noqa: F401  stdlib registers its encoders
-from provenance.hashing.containers import OPENERS, STAND_IN, Opener, open_description
+from provenance.hashing import bulk, functions, grammar, inline, stdlib  # noqa: F401  stdlib registers its encoders
+from provenance.hashing.containers import DESCRIPTIONS, OPENERS, STAND_IN, Opener
 from provenance.hashing.digest import conclude
 from provenance.hashing.frames import Context, Frame, Visit, path_of
 from provenance.hashing.objects import encoder_of_class
@@ -31,7 +31,7 @@ def encode(
     carried: Mapping[int, CarriesArtifact] | None = None,
 ) -> bytes:
     """C of any value; see `provenance.hashing.fingerprint` for the parameters."""
-    data = None if carried else bulk.small(value)
+    data = None if carried else inline.small(value)
     if data is not None:
         return data
     _forget_outdated_decisions()
@@ -175,7 +175,7 @@ class Walk:
             raise self._error(value, verdict.cause, verdict.remedy) from verdict.__cause__
         except Exception as error:  # code of the value's class ran, and may raise anything: the path belongs to it
             raise self._error(value, f"{type(error).__name__}: {error}", AS_INPUT) from error
-        visit = open_description(self, description, value)
+        visit = DESCRIPTIONS[type(description)](self, description, value)
         if type(description) is Array:
             self._remember(value, visit)  # type: ignore[arg-type]
         return visit

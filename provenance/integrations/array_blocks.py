@@ -38,14 +38,20 @@ def blocks_of(values: Items, dtype: np.dtype[Any]) -> Callable[[], Iterable[byte
 
     A block is overwritten when the next but one is asked for.
     """
+    same = values.dtype == dtype and not is_rewritten(dtype)
+    if same and values.nbytes <= _ONE_CALL:
+        return lambda: (values.tobytes(),)
     if not values.size * dtype.itemsize:
-        return lambda: ()
-    if values.dtype == dtype and not is_rewritten(dtype):
-        if values.nbytes <= _ONE_CALL:
-            return lambda: (values.tobytes(),)
-        if values.flags.c_contiguous:
-            return lambda: (_raw(values),)
+        return tuple
+    if same and values.flags.c_contiguous:
+        return lambda: (_raw(values),)
+    if values.nbytes <= _ONE_CALL and not _has_padding(dtype):
+        return lambda: (_raw(values.astype(dtype, order="C")),)
     return lambda: _ahead_if_many(values, dtype)
+
+
+def _has_padding(dtype: np.dtype[Any]) -> bool:
+    return _EXTENDED and dtype.type in (np.longdouble, np.clongdouble)
 
 
 def _raw(items: Items) -> memoryview:
@@ -63,7 +69,7 @@ def _written(values: Items, dtype: np.dtype[Any]) -> Iterator[memoryview]:
     for piece, buffer in zip(_pieces(values, most), buffers, strict=False):
         items = buffer[: piece.size]
         _copy(piece, items.reshape(piece.shape))
-        yield _without_padding(items) if _EXTENDED and dtype.type in (np.longdouble, np.clongdouble) else _raw(items)
+        yield _without_padding(items) if _has_padding(dtype) else _raw(items)
 
 
 def _pieces(values: Items, most: int) -> Iterator[Items]:

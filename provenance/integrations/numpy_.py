@@ -8,6 +8,7 @@ are alike. Neither does byte order, which pickling does not always keep.
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,26 +20,33 @@ from provenance.integrations.array_blocks import blocks_of, is_rewritten
 def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
     """Describe an exact `numpy.ndarray`."""
     dtype = values.dtype
+    if dtype.kind == "T":
+        return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
+    stored = _stored(dtype)
+    if stored is not None:
+        name, little = stored
+        if dtype.names is not None:
+            kind = f"{kind} of records"
+        return Array(kind, name, values.shape, values.size * little.itemsize, blocks_of(values, little))
     if dtype.names is not None:
-        packed = _packed(dtype)
-        if packed is not None:
-            return _memory(f"{kind} of records", packed[0], values, packed[1])
         columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
         labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
         return Parts(f"{kind} of records", (dtype.names, values.shape, *columns), labels)
-    if dtype.kind == "T":
-        return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
+    return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
+
+
+@lru_cache(1024)
+def _stored(dtype: np.dtype[Any]) -> tuple[object, np.dtype[Any]] | None:
+    """Name of what items are hashed as, and its type; None for items that are described one by one."""
+    if dtype.names is not None:
+        return _packed(dtype)
     if dtype.hasobject:
-        return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
+        return None
     little = dtype.newbyteorder("<")
-    return _memory(kind, little.str, values, little)
+    return little.str, little
 
 
-def _memory(kind: str, name: object, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Array:
-    return Array(kind, name, values.shape, values.size * dtype.itemsize, blocks_of(values, dtype))
-
-
-def _packed(dtype: np.dtype[Any]) -> tuple[tuple[object, ...], np.dtype[Any]] | None:
+def _packed(dtype: np.dtype[Any]) -> tuple[object, np.dtype[Any]] | None:
     """Describe records of plain fields, and the type that holds them without padding; None for other fields."""
     fields = []
     for name in dtype.names or ():
@@ -55,7 +63,9 @@ def _missing(dtype: Any) -> object:
 
 def _ndarray(obj: np.ndarray[Any, Any]) -> Parts | Array:
     cls = type(obj)
-    if cls is np.ndarray or cls is np.memmap:
+    if cls is np.ndarray:
+        return array("numpy.ndarray", obj)
+    if cls is np.memmap:
         return array("numpy.ndarray", obj.view(np.ndarray))
     state = getattr(obj, "__dict__", None)
     plain = array("numpy.ndarray", obj.view(np.ndarray))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_atom, hash_value, is_atom, key_of
+from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_atom, hash_value, inline, is_atom, key_of
 from tests.hashing.standing_in import stand_in
 from tests.hashing.values import TEXT, VALUES, count_of_stand_ins, made_anew, with_stand_ins
 
@@ -84,9 +84,9 @@ class TestSpecification:
         assert encoded(rows) == specified(rows)
 
     def test_more_kinds_of_rows_than_are_remembered(self):
-        rows = [{f"a{i}": i, f"b{i}": i} for i in range(bulk._MOST_SHAPES + 50)] * 2
+        rows = [{f"a{i}": i, f"b{i}": i} for i in range(inline._MOST_SHAPES + 50)] * 2
         assert encoded(rows) == specified(rows)
-        assert len(bulk._shapes) <= bulk._MOST_SHAPES
+        assert len(inline._shapes) <= inline._MOST_SHAPES
 
     def test_rows_with_64_strings(self):
         wide = {f"k{i}": "v" for i in range(64)}
