@@ -368,6 +368,9 @@ class Repo(Protocol):
     def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
         """The stored record with this id."""
 
+    def forget_records(self, ids: Collection[ArtifactId] | None = None) -> None:
+        """Forget which of these records, or of all, this process has seen lately, as others may have deleted them."""
+
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """The stored records among those that `keys` led to."""
 

@@ -27,6 +27,7 @@ class Graph:
 
 def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
     """The graph of what has to run; stored roots are not in it."""
+    where = where.for_graph()
     keys: dict[Step, str] = {}
     tasks: dict[str, object] = {}
     annotated: dict[str, dict[str, object]] = {}

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import provenance as core
@@ -24,6 +24,8 @@ _home = os.urandom(16).hex()
 _serial = itertools.count()
 _live: dict[str, Surroundings] = {}
 """The surroundings that tasks of this process refer to, by digest; they come back as the same object."""
+_plans: dict[str, None] = {"": None}
+"""Graphs that this process has run tasks of, the last ones; the empty name is that of none."""
 _adopted: str | None = None
 """Digest of the surroundings whose configuration this process took over last."""
 
@@ -48,6 +50,9 @@ class Surroundings:
         a repo has the same name.
     use_cache, read_only, check_mutations : bool
         The settings of the same names.
+    plan : str
+        Names the graph that they go with, if they do: what was stored was looked up for it. What another process
+        remembers from before may have been deleted since.
     """
 
     digest: str
@@ -58,6 +63,7 @@ class Surroundings:
     use_cache: bool
     read_only: bool
     check_mutations: bool
+    plan: str = ""
     origin: tuple[object, ...] = field(default=(), repr=False)
 
     @contextmanager
@@ -80,7 +86,10 @@ class Surroundings:
     def adopt(self) -> None:
         """Configure this process like the one that made the surroundings; nothing to do in that one itself."""
         global _adopted  # noqa: PLW0603  one process has one configuration
-        if self.repo is not None or _adopted == self.digest:
+        if self.repo is not None:
+            return
+        if _adopted == self.digest:
+            self._look_again()
             return
         if self.config is None:
             msg = (
@@ -96,18 +105,40 @@ class Surroundings:
             core.set_read_only(self.read_only)
             core.set_check_mutations(self.check_mutations)
             _adopted = self.digest
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Forget, at the first task of a graph, what this process has seen before it was planned."""
+        if self.plan in _plans:
+            return
+        for repo in engine.known_repos():
+            repo.forget_records()
+        with _lock:
+            _plans[self.plan] = None
+            while len(_plans) > _MOST_REMEMBERED:
+                del _plans[next(iter(_plans))]
+
+    def for_graph(self) -> Surroundings:
+        """The same surroundings, for a graph that is made now."""
+        return replace(self, plan=os.urandom(16).hex())
 
     def __reduce__(self) -> tuple[object, ...]:
         flags = (self.use_cache, self.read_only, self.check_mutations)
-        return _restore, (self.digest, self.home, self.repo_name, self.config, flags)
+        return _restore, (self.digest, self.home, self.repo_name, self.config, flags, self.plan)
 
 
-def _restore(
-    digest: str, home: str, repo_name: str, config: Mapping[str, Any] | None, flags: tuple[bool, bool, bool]
+def _restore(  # noqa: PLR0913, PLR0917  what is pickled, by position
+    digest: str,
+    home: str,
+    repo_name: str,
+    config: Mapping[str, Any] | None,
+    flags: tuple[bool, bool, bool],
+    plan: str,
 ) -> Surroundings:
     if home == home_of_process() and digest in _live:
-        return _live[digest]
-    return Surroundings(digest, home, None, repo_name, config, *flags)
+        # A scheduler in this process takes tasks apart and sends them on: the plan goes with them.
+        return replace(_live[digest], plan=plan) if plan else _live[digest]
+    return Surroundings(digest, home, None, repo_name, config, *flags, plan)
 
 
 def home_of_process() -> str:

@@ -124,7 +124,7 @@ def run_call(task: CallTask, *results: object) -> object:
 
     A result that could not be recorded is returned as the plain value.
     """
-    return _run(task, results, engine.run_bound)
+    return _run(task, results, engine.run_afresh if task.where.repo is None else engine.run_bound)
 
 
 def run_lost_call(task: CallTask, *results: object) -> object:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from provenance import engine
 from provenance.engine import Artifact
-from provenance.errors import IncompleteSetWarning
 from provenance_dask import _compat
 from provenance_dask.resolve import identify
 from provenance_dask.steps import MemberStep, Step, is_call
@@ -52,13 +50,12 @@ def _find(work: Collection[_Work]) -> Iterable[Artifact]:
     return identify([step for step, _ in work]).values()
 
 
-def _settle(work: Collection[_Work]) -> Iterable[Artifact]:
+def _settle(work: Collection[_Work]) -> tuple[Iterable[Artifact], str | None]:
     _compat.wait_for({key for _, key in work if key is not None})
     found = identify([step for step, _ in work])
     missing = {step.token: step for step, key in work if key is not None and not _is_among(step, found)}
-    if missing and not engine.settings().read_only:
-        warnings.warn(_told(missing.values()), IncompleteSetWarning, stacklevel=2)
-    return found.values()
+    is_told = missing and not engine.settings().read_only
+    return found.values(), _told(missing.values()) if is_told else None
 
 
 def _is_among(step: Step, found: Mapping[Step, Artifact]) -> bool:

@@ -9,7 +9,7 @@ from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, holding_proxy, lazy_proxy, plain_value, reference_proxy
 from provenance.engine.decorators import provenance_wrapper
 from provenance.engine.digests import Digests
-from provenance.engine.execute import compute_bound, run_bound
+from provenance.engine.execute import compute_bound, run_afresh, run_bound
 from provenance.engine.failing import name_call, names_call
 from provenance.engine.frames import current_frame
 from provenance.engine.history import stored_calls
@@ -63,6 +63,7 @@ __all__ = [
     "reference_proxy",
     "resolve_inputs",
     "resolve_repo",
+    "run_afresh",
     "run_bound",
     "settings",
     "spec_of",

@@ -42,7 +42,10 @@ def run(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:
 
 def run_bound(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recipe: RecipeKey | None = None) -> object:
     """`run` with bound arguments; `recipe` is the recipe key they were planned under."""
-    call = prepare(spec, kargs, varargs, recipe)
+    return _run(prepare(spec, kargs, varargs, recipe))
+
+
+def _run(call: Call) -> object:
     record = look_up(call)
     return _compute_in_turn(call) if record is None else _deliver_hit(call, record)
 
@@ -54,6 +57,15 @@ def _compute_in_turn(call: Call) -> object:
         return _deliver_hit(call, turn)
     with turn:
         return compute_call(call, turn)
+
+
+def run_afresh(
+    spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...], recipe: RecipeKey | None = None
+) -> object:
+    """`run_bound` for a call that was planned in another process, which may have deleted what this one remembers."""
+    call = prepare(spec, kargs, varargs, recipe)
+    call.repo.forget_records((call.id,))
+    return _run(call)
 
 
 def compute_bound(

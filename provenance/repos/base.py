@@ -419,6 +419,10 @@ class BaseRepo(ABC):
         """Return the stored record with this id, if there is one."""
         return self.find_records((artifact_id,)).get(artifact_id)
 
+    def forget_records(self, ids: Collection[ArtifactId] | None = None) -> None:  # noqa: ARG002  for those that remember
+        """Forget which of these records, or of all, this process has seen lately, as others may have deleted them."""
+        return  # unless a repo remembers any
+
     @abstractmethod
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to."""

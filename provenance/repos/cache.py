@@ -72,6 +72,12 @@ class RecordCache:
                 self._records.pop(key, None)
                 self._atoms.pop(key, None)
 
+    def forget(self) -> None:
+        """Forget all records."""
+        with self._lock:
+            self.drops += 1
+            self._clear()
+
     def _clear(self) -> None:
         # A new dict: readers may be looking into the old one.
         self._records: dict[ArtifactId, ArtifactRecord] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,9 +12,11 @@ from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
 from provenance import state
+from provenance._util.callers import caller_level
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.labels import Labels, normalize_labels
 from provenance.artifacts.sets import ArtifactSet
+from provenance.errors import IncompleteSetWarning
 from provenance.repos.parts import parts_of
 from provenance.types import ArtifactId, ArtifactRecord
 
@@ -26,11 +29,11 @@ class Later(NamedTuple):
     find : callable
         The artifacts that the work has used so far.
     settle : callable
-        Those that it has used when it is done, which is waited for; what cannot be waited for is said in a warning.
+        Those that it has used when it is done, which is waited for; and what is to be said of work that is not done.
     """
 
     find: Callable[[Collection[Any]], Iterable[Artifact]]
-    settle: Callable[[Collection[Any]], Iterable[Artifact]]
+    settle: Callable[[Collection[Any]], tuple[Iterable[Artifact], str | None]]
 
 
 class HandedOut(dict[Later, dict[Any, None]]):
@@ -45,8 +48,14 @@ class HandedOut(dict[Later, dict[Any, None]]):
         return [artifact for later, work in self.items() for artifact in later.find(work)]
 
     def settled(self) -> list[Artifact]:
-        """What it has used when it is done."""
-        return [artifact for later, work in self.items() for artifact in later.settle(work)]
+        """What it has used when it is done; a warning says what cannot be waited for."""
+        used: list[Artifact] = []
+        for later, work in self.items():
+            found, problem = later.settle(work)
+            used.extend(found)
+            if problem is not None:
+                _warn(problem)
+        return used
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +67,23 @@ class Capture:
 
     def ids(self) -> frozenset[ArtifactId]:
         """The artifacts that were used so far, with their parts."""
-        return with_parts(self.used.union(artifact.id for artifact in self.handed_out.found()))
+        return with_parts(self.used.union(artifact.id for artifact in self.handed_out.found()))[0]
 
     def settled_ids(self) -> frozenset[ArtifactId]:
-        """The artifacts that were used, with their parts, when all work is done."""
-        return with_parts(self.used.union(artifact.id for artifact in self.handed_out.settled()))
+        """The artifacts that were used, with their parts, when all work is done; a warning says what is missing."""
+        found, deleted = with_parts(self.used.union(artifact.id for artifact in self.handed_out.settled()))
+        if deleted:
+            shown = ", ".join(sorted(deleted)[:5])
+            _warn(
+                f"{len(deleted)} artifacts that belong to what was reused in this block, as nested calls or as members "
+                f"of composites, were deleted, so they are not counted: {shown}; delete what they belong to as well, "
+                "and all of it is computed again"
+            )
+        return found
+
+
+def _warn(problem: str) -> None:
+    warnings.warn(problem, IncompleteSetWarning, stacklevel=caller_level())
 
 
 _captures: ContextVar[tuple[Capture, ...]] = ContextVar("provenance_captures", default=())
@@ -188,18 +209,17 @@ def provenance_set(
     return decorate
 
 
-def with_parts(artifact_ids: Iterable[ArtifactId]) -> frozenset[ArtifactId]:
-    """These artifacts, the calls nested in them, and the members of composites, at any depth.
-
-    Parts that were deleted are left out.
-    """
+def with_parts(artifact_ids: Iterable[ArtifactId]) -> tuple[frozenset[ArtifactId], set[ArtifactId]]:
+    """These artifacts with calls nested in them and the members of composites, at any depth, and what is gone of it."""
     found = set(artifact_ids)
-    fresh = found
+    gone: set[ArtifactId] = set()
+    fresh = set(found)
     while fresh:
         records = _records(fresh)
+        gone |= fresh - found - records.keys()
         found |= records.keys()
-        fresh = {part for record in records.values() for part in parts_of(record)} - found
-    return frozenset(found)
+        fresh = {part for record in records.values() for part in parts_of(record)} - found - gone
+    return frozenset(found), gone
 
 
 def _records(artifact_ids: set[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:

@@ -146,6 +146,11 @@ class ChainedRepo(BaseRepo):
         """Return the stored records among `ids`; each member is asked for what those before it do not have."""
         return self._find(ids, lambda repo, missing: repo.find_records(missing))
 
+    def forget_records(self, ids: Collection[ArtifactId] | None = None) -> None:
+        """Forget which of these records, or of all, this process has seen lately in any member."""
+        for repo in self.repos:
+            repo.forget_records(ids)
+
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to; asked for as in `find_records`."""
         return self._find(keys, lambda repo, missing: repo.find_recipes(missing))

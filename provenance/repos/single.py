@@ -137,6 +137,13 @@ class SingleRepo(BaseRepo):
         """Who computes what at present; None where nothing is found or stored anyway."""
         return self._rows.leases if self._permissions.read and self._permissions.write else None
 
+    def forget_records(self, ids: Collection[ArtifactId] | None = None) -> None:
+        """Forget which of these records, or of all, this process has seen lately."""
+        if ids is None:
+            self._cache.forget()
+        else:
+            self._cache.drop(ids)
+
     # ---- bytes
 
     def has_value(self, record: ArtifactRecord) -> bool:
