@@ -10,9 +10,8 @@ from provenance.errors import SerializationError
 from provenance.types import JSON, ArtifactRecord
 
 
-def dump_json(value: object) -> str:
-    """JSON text in ASCII that is the same for equal values: keys sorted, NUL and lone surrogates escaped."""
-    return json.dumps(value, allow_nan=False, sort_keys=True, separators=(",", ":"))
+dump_json = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+"""JSON text in ASCII that is the same for equal values: keys sorted, NUL and lone surrogates escaped."""
 
 
 def label_items(labels: Mapping[str, JSON]) -> frozenset[str]:

@@ -71,6 +71,7 @@ FAILURE_COLUMNS = (
 
 _CHECKSUM_BYTES = 16
 _decode = json.JSONDecoder().raw_decode
+_shown = json.JSONEncoder(allow_nan=False).encode
 
 
 def parameters(record: ArtifactRecord, dialect: Dialect) -> tuple[object, ...]:
@@ -120,7 +121,7 @@ def parameters(record: ArtifactRecord, dialect: Dialect) -> tuple[object, ...]:
 
 def _shown_inputs(record: ArtifactRecord) -> str:
     try:
-        return json.dumps(record.inputs_json, allow_nan=False)
+        return _shown(record.inputs_json)
     except (TypeError, ValueError, RecursionError) as exc:
         msg = f"inputs_json of {record.name!r} is not JSON: {exc}"
         raise SerializationError(msg) from exc
