@@ -6,6 +6,7 @@ Little is imported here: a worker imports a module in its event loop, and answer
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +140,13 @@ def spreads(numbers, log=None):
     with worker_client():
         results = pd.compute([add(source(number, log=log), 1, log=log) for number in numbers])
     return sum(map(core.unwrap, results[0]))
+
+
+@pd.provenance(ignore=["log"])
+def slow(seconds, log=None):
+    note(log, "slow")
+    time.sleep(seconds)
+    return seconds
 
 
 def plain_sum(x, log):
