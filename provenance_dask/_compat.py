@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
@@ -37,7 +38,9 @@ __all__ = [
     "high_level_graph",
     "is_dask_collection",
     "is_in_task",
+    "join_pool",
     "knows_size",
+    "leave_pool",
     "leaves_process",
     "otherwise",
     "plain_delayed",
@@ -196,6 +199,27 @@ def is_in_task() -> bool:
     except ValueError:
         return False
     return True
+
+
+def leave_pool() -> bool:
+    """Let a distributed worker use the place of this thread for other tasks; whether it is the thread of a task."""
+    if not is_in_task():
+        return False
+    from distributed import secede  # noqa: PLC0415  is there, as this is a task
+    from distributed.threadpoolexecutor import thread_state  # noqa: PLC0415
+
+    executor = getattr(thread_state, "executor", None)
+    if executor is None or threading.current_thread() not in executor._threads:  # noqa: SLF001  it may have left
+        return False
+    secede()  # type: ignore[no-untyped-call]
+    return True
+
+
+def join_pool() -> None:
+    """Wait until the worker has a place for this thread again."""
+    from distributed import rejoin  # noqa: PLC0415  is there, as this was a task
+
+    rejoin()  # type: ignore[no-untyped-call]
 
 
 def survives_pickling(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from provenance.errors import StorageError
 from provenance.types import ArtifactId, JobUse, Kargs, RecipeKey, Repo
 from provenance_dask import _compat, held
 from provenance_dask.failing import sendable
+from provenance_dask.lending import one_call
 from provenance_dask.shipping import Surroundings
 
 logger = logging.getLogger("provenance.dask")
@@ -133,7 +134,7 @@ def run_lost_call(task: CallTask, *results: object) -> object:
 
 
 def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]) -> object:
-    with task.where.entered(), engine.working_for(task.job), engine.recomputing_lost():
+    with task.where.entered(), engine.working_for(task.job), engine.recomputing_lost(), one_call():
         kargs, varargs = task.kargs, task.varargs
         try:
             kargs, varargs = task.arguments(iter(results))

@@ -20,7 +20,7 @@ from provenance.engine.preview import preview_inputs
 from provenance.engine.recompute import recomputing_lost
 from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
-from provenance.engine.waiting import waiting_inside
+from provenance.engine.waiting import GoOn, lend_threads
 from provenance.engine.working import current_job, working_for
 from provenance.hashing import digest_of, fingerprint
 from provenance.repos.capture import Later, is_capturing, note_later, note_use
@@ -31,6 +31,7 @@ __all__ = [
     "ArtifactProxy",
     "Digests",
     "FunctionSpec",
+    "GoOn",
     "Inputs",
     "Later",
     "Options",
@@ -47,6 +48,7 @@ __all__ = [
     "is_capturing",
     "known_repos",
     "lazy_proxy",
+    "lend_threads",
     "map_leaves",
     "member_id",
     "member_recipe",
@@ -68,6 +70,5 @@ __all__ = [
     "settings",
     "spec_of",
     "stored_calls",
-    "waiting_inside",
     "working_for",
 ]

@@ -19,7 +19,7 @@ from typing import Self, TypeAlias, TypeVar
 
 from provenance.engine.call import Call, is_usable
 from provenance.engine.heartbeat import heartbeat
-from provenance.engine.waiting import waiting
+from provenance.engine.waiting import lend_thread
 from provenance.errors import RepoUnreachableError, StorageError
 from provenance.repos.forking import reset_at_fork
 from provenance.types import ArtifactId, ArtifactRecord, Claim, Lease, Leases, Repo
@@ -205,15 +205,18 @@ def wait(steps: Steps[T]) -> T:
         pause = next(steps)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]  # what a generator returns is not typed
+    go_on = lend_thread()
     result: T | None = None
     try:
-        with waiting():
-            result = _blocked(steps, pause)
-    except BaseException:
-        if isinstance(result, Turn):
-            result.end()
-        raise
-    return result
+        result = _blocked(steps, pause)
+        return result
+    finally:
+        try:
+            go_on(isinstance(result, Turn))
+        except BaseException:
+            if isinstance(result, Turn):
+                result.end()
+            raise
 
 
 def _blocked(steps: Steps[T], pause: Pause) -> T:

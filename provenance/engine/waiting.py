@@ -1,32 +1,29 @@
-"""Around the time for which a call waits for another one: whoever lends it a thread may lend that out meanwhile."""
+"""A call that waits for another one can do without its thread meanwhile: whoever lends it one may use it for others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
 from typing import TypeAlias
 
-Around: TypeAlias = Callable[[], AbstractContextManager[object]]
-
-_around: ContextVar[Around] = ContextVar("provenance_waiting", default=nullcontext)
-
-
-def waiting() -> AbstractContextManager[object]:
-    """What is to be entered before this context's code begins to wait, and left when it goes on."""
-    return _around.get()()
+GoOn: TypeAlias = Callable[[bool], object]
+"""Is called when the wait is over, and told whether the call computes now, for which it may wait for a thread."""
+Lend: TypeAlias = Callable[[], GoOn]
+"""Is called by the thread that is about to wait."""
 
 
-class waiting_inside:  # noqa: N801  reads as a statement: with waiting_inside(make)
-    """Let calls made inside a ``with`` block enter a context manager, which `make` makes, while they wait."""
+def _keep() -> GoOn:
+    return lambda _: None
 
-    __slots__ = ("_make", "_token")
 
-    def __init__(self, make: Around) -> None:
-        self._make = make
+_lend: Lend = _keep
 
-    def __enter__(self) -> None:
-        self._token = _around.set(self._make)
 
-    def __exit__(self, *exc_info: object) -> None:
-        _around.reset(self._token)
+def lend_threads(lend: Lend) -> None:
+    """Register, for the process, what is done around the time for which a thread waits."""
+    global _lend  # noqa: PLW0603  set once, by a plugin
+    _lend = lend
+
+
+def lend_thread() -> GoOn:
+    """Let others have this thread, which is about to wait."""
+    return _lend()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ import pytest
 import provenance as p
 from provenance import engine
 from provenance.blobstores import DiskStore
+from provenance.engine import waiting
 from provenance.engine.call import prepare
 from provenance.engine.heartbeat import heartbeat
 from provenance.repos.chained import ChainedRepo
@@ -37,16 +37,17 @@ class Gate:
         self.entered.release()
         assert self.opened.wait(SECONDS)
 
-    @contextlib.contextmanager
-    def around_waiting(self):
+    def lend(self):
+        """Is called by each thread that is about to wait."""
         self.waiting.release()
-        yield
-        self.left.append(threading.get_ident())
+        return lambda computes: self.left.append((threading.get_ident(), computes))
 
 
 @pytest.fixture
-def gate():
-    return Gate()
+def gate(monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(waiting, "_lend", gate.lend)
+    return gate
 
 
 @pytest.fixture(params=["memory", "sqlite", "chained"])
@@ -68,14 +69,9 @@ def pool():
         yield pool
 
 
-def start(pool, gate, fn, *args):
+def start(pool, fn, *args):
     """Call a function in a thread, in the context of the test."""
-
-    def call():
-        with engine.waiting_inside(gate.around_waiting):
-            return p.unwrap(fn(*args))
-
-    return pool.submit(contextvars.copy_context().run, call)
+    return pool.submit(contextvars.copy_context().run, lambda: p.unwrap(fn(*args)))
 
 
 def passes(semaphore, times=1):
@@ -103,13 +99,14 @@ def test_threads_wait_for_the_one_that_computes(repo, pool, gate, calls):
         gate.pass_through()
         return [n]
 
-    first = start(pool, gate, slow, 1)
+    first = start(pool, slow, 1)
     passes(gate.entered)
-    others = [start(pool, gate, slow, 1) for _ in range(5)]
+    others = [start(pool, slow, 1) for _ in range(5)]
     passes(gate.waiting, 5)
     gate.opened.set()
     assert [future.result(SECONDS) for future in (first, *others)] == [[1]] * 6
     assert calls == [1]
+    assert [computes for _, computes in gate.left] == [False] * 5
     assert len(set(gate.left)) == 5
     assert nothing_is_held()
 
@@ -123,9 +120,9 @@ def test_threads_that_wait_do_not_ask_the_database(repo, pool, gate, calls, monk
     kept = repo.leases
     real = kept.acquire
     monkeypatch.setattr(kept, "acquire", lambda *args: calls.append(args) or real(*args))
-    first = start(pool, gate, slow, 1)
+    first = start(pool, slow, 1)
     passes(gate.entered)
-    others = [start(pool, gate, slow, 1) for _ in range(5)]
+    others = [start(pool, slow, 1) for _ in range(5)]
     passes(gate.waiting, 5)
     gate.opened.set()
     assert [future.result(SECONDS) for future in (first, *others)] == [[1]] * 6
@@ -138,7 +135,7 @@ def test_calls_with_other_inputs_do_not_wait(repo, pool, gate):
         gate.pass_through()
         return n
 
-    futures = [start(pool, gate, slow, n) for n in range(3)]
+    futures = [start(pool, slow, n) for n in range(3)]
     passes(gate.entered, 3)
     gate.opened.set()
     assert [future.result(SECONDS) for future in futures] == [0, 1, 2]
@@ -153,15 +150,16 @@ def test_when_a_body_raises_a_waiting_call_computes_at_once(repo, pool, gate, ca
             raise ValueError(n)
         return [n]
 
-    first = start(pool, gate, flaky, 1)
+    first = start(pool, flaky, 1)
     passes(gate.entered)
-    second = start(pool, gate, flaky, 1)
+    second = start(pool, flaky, 1)
     passes(gate.waiting)
     gate.opened.set()
     with pytest.raises(ValueError, match="1"):
         first.result(SECONDS)
     assert second.result(SECONDS) == [1]
     assert calls == [1, 1]
+    assert [computes for _, computes in gate.left] == [True]
     assert nothing_is_held()
 
 
@@ -227,7 +225,7 @@ def test_without_single_flight_every_call_computes(repo, pool, gate, calls):
         return [n]
 
     p.set_single_flight(False)
-    futures = [start(pool, gate, slow, 1) for _ in range(3)]
+    futures = [start(pool, slow, 1) for _ in range(3)]
     passes(gate.entered, 3)
     gate.opened.set()
     assert [future.result(SECONDS) for future in futures] == [[1]] * 3
@@ -244,7 +242,7 @@ def test_where_no_lease_can_be_had_every_call_computes(repo, pool, gate, monkeyp
         raise p.RepoUnreachableError("away")
 
     monkeypatch.setattr(repo.leases, "acquire", fail)
-    futures = [start(pool, gate, slow, 1) for _ in range(3)]
+    futures = [start(pool, slow, 1) for _ in range(3)]
     passes(gate.entered, 3)
     gate.opened.set()
     assert [future.result(SECONDS) for future in futures] == [[1]] * 3
@@ -318,7 +316,7 @@ def test_a_late_call_waits_for_the_winner(repo, no_heartbeat, pool, gate):
         lost.append(taken_over(repo, id_of(slow, n=n)))
         return "late"
 
-    late = start(pool, gate, slow, 1)
+    late = start(pool, slow, 1)
     passes(gate.waiting)
     assert repo.find_record(id_of(slow, n=1)) is None
     store_as_other(repo, id_of(slow, n=1), lost[0], "winner")
@@ -335,7 +333,7 @@ def test_a_late_call_stores_what_it_computed_if_the_winner_gives_up(repo, no_hea
         lost.append(taken_over(repo, id_of(slow, n=n)))
         return {"a": "late"}
 
-    late = start(pool, gate, slow, 1)
+    late = start(pool, slow, 1)
     passes(gate.waiting)
     repo.leases.release(lost[0])
     assert late.result(SECONDS) == {"a": "late"}
@@ -378,10 +376,10 @@ def test_a_coroutine_waits_for_another_process(repo, calls):
 
     async def main():
         lease = taken_over(repo, id_of(slow, n=1))
-        waiting = asyncio.create_task(slow(1))
+        pending = asyncio.create_task(slow(1))
         await asyncio.sleep(0)
         store_as_other(repo, id_of(slow, n=1), lease, "winner")
-        return p.unwrap(await waiting)
+        return p.unwrap(await pending)
 
     assert asyncio.run(main()) == "winner"
     assert calls == []
@@ -398,14 +396,30 @@ def test_a_cancelled_coroutine_lets_others_go_on(repo, calls):
     async def main():
         first = asyncio.create_task(slow(1))
         await asyncio.sleep(0)
-        waiting = [asyncio.create_task(slow(1)) for _ in range(2)]
+        pending = [asyncio.create_task(slow(1)) for _ in range(2)]
         await asyncio.sleep(0)
-        waiting[0].cancel()
+        pending[0].cancel()
         first.cancel()
-        return p.unwrap(await waiting[1])
+        return p.unwrap(await pending[1])
 
     assert asyncio.run(main()) == [1]
     assert calls == [1, 1]
+    assert nothing_is_held()
+
+
+def test_where_no_thread_can_be_had_to_compute_in_the_turn_is_given_up(repo, monkeypatch):
+    @p.provenance()
+    def slow(n):
+        return n
+
+    def refuse(computes):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "_lend", lambda: repo.leases.release(lease) or refuse)
+    lease = taken_over(repo, id_of(slow, n=1))
+    with pytest.raises(KeyboardInterrupt):
+        slow(1)
+    assert is_free(repo, id_of(slow, n=1))
     assert nothing_is_held()
 
 
