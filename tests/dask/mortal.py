@@ -11,6 +11,7 @@ from pathlib import Path
 import dask
 import numpy as np
 
+import provenance as core
 import provenance_dask as pd
 from provenance.repos.sql.rows import SqlRows
 from tests.dask.pipeline import note
@@ -72,6 +73,33 @@ def held_up(number, gate=None, log=None):
     return number
 
 
+@pd.provenance(ignore=["after", "tally", "log"])
+def paced(number, after=0, tally=None, log=None):
+    """Runs until the file `tally` has so many lines."""
+    note(log, f"paced-{number}")
+    await_that(lambda: Path(tally).read_text("utf-8").count("\n") >= after, f"less than {after} lines")
+    return number
+
+
+@pd.provenance(ignore=["log"], returns_composite=True)
+def halves(numbers, log=None):
+    note(log, f"halves-{numbers[0]}")
+    middle = len(numbers) // 2
+    return {"low": sum(numbers[:middle]), "high": sum(numbers[middle:])}
+
+
+@core.provenance(ignore=["log"])
+def nested_sum(numbers, log=None):
+    note(log, f"nested_sum-{numbers[0]}-{len(numbers)}")
+    return sum(numbers)
+
+
+@pd.provenance(ignore=["log"])
+def outer_sum(numbers, log=None):
+    note(log, f"outer_sum-{numbers[0]}-{len(numbers)}")
+    return nested_sum(list(numbers), log=log)
+
+
 def wait_for(path):
     await_that(Path(path).exists, f"no {path}")
 
@@ -104,9 +132,10 @@ def mortal_cluster(**options):
         yield cluster
 
 
-def pids_of(cluster):
-    """Process ids of the workers that run at present."""
-    return [nanny.pid for nanny in cluster.workers.values() if nanny.pid is not None and nanny.status.name == "running"]
+def pids_of(cluster, *, busy=False):
+    """Process ids of the workers that the scheduler knows at present; or only of those that have something to do."""
+    known = {address for address, state in list(cluster.scheduler.workers.items()) if state.processing or not busy}
+    return [nanny.pid for nanny in list(cluster.workers.values()) if nanny.worker_address in known and nanny.pid]
 
 
 def kill(pid):
