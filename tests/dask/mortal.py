@@ -77,8 +77,14 @@ def held_up(number, gate=None, log=None):
 def paced(number, after=0, tally=None, log=None):
     """Runs until the file `tally` has so many lines."""
     note(log, f"paced-{number}")
+    note(pids_in(log), os.getpid())
     await_that(lambda: Path(tally).read_text("utf-8").count("\n") >= after, f"less than {after} lines")
     return number
+
+
+def pids_in(log):
+    """The file with the process ids of those that ran `paced`."""
+    return f"{log}.pids"
 
 
 @pd.provenance(ignore=["log"], returns_composite=True)
@@ -132,9 +138,9 @@ def mortal_cluster(**options):
         yield cluster
 
 
-def pids_of(cluster, *, busy=False):
-    """Process ids of the workers that the scheduler knows at present; or only of those that have something to do."""
-    known = {address for address, state in list(cluster.scheduler.workers.items()) if state.processing or not busy}
+def pids_of(cluster):
+    """Process ids of the workers that the scheduler knows at present."""
+    known = set(cluster.scheduler.workers)
     return [nanny.pid for nanny in list(cluster.workers.values()) if nanny.worker_address in known and nanny.pid]
 
 

@@ -29,6 +29,13 @@ def cluster():
 
 
 @pytest.fixture
+def sqlite_config(sqlite_config):
+    """The configuration with leases of killed workers that end soon."""
+    sqlite_config["lease_seconds"] = 3
+    return sqlite_config
+
+
+@pytest.fixture
 def client(cluster, configured):
     with Client(cluster) as client:
         client.wait_for_workers(2, timeout=20)

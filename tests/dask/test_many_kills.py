@@ -6,13 +6,15 @@ import random
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 
+import pytest
 from distributed import Client
 
 import provenance as p
 import provenance_dask as pd
 from provenance.repos.memory import MemoryRepo
-from tests.dask.mortal import await_that, halves, kill, mortal_cluster, outer_sum, paced, pids_of
+from tests.dask.mortal import await_that, halves, kill, mortal_cluster, outer_sum, paced, pids_in, pids_of
 
 KILLS = 30
 LEAVES = 240
@@ -33,7 +35,7 @@ class Killer(threading.Thread):
     def run(self):
         while len(self.killed) < KILLS:
             self._let_work(self._random.randrange(1, 6))
-            await_that(self._busy, "no worker has anything to do")
+            await_that(self._busy, "no worker does anything")
             self.killed.append(self._random.choice(self._busy()))
             kill(self.killed[-1])
             with self._tally.open("a") as tally:
@@ -51,7 +53,9 @@ class Killer(threading.Thread):
         return self._log.read_text("utf-8").count("\n")
 
     def _busy(self):
-        return sorted(set(pids_of(self._cluster, busy=True)) - set(self.killed))
+        """Those of the workers that have begun to run something."""
+        begun = set(map(int, Path(pids_in(self._log)).read_text("utf-8").split()))
+        return sorted(begun.intersection(pids_of(self._cluster)).difference(self.killed))
 
 
 def job(tally, log):
@@ -65,6 +69,13 @@ def job(tally, log):
     return outer_sum([total, 1], log=log)
 
 
+@pytest.fixture
+def sqlite_config(sqlite_config):
+    """The configuration with leases of killed workers that end soon."""
+    sqlite_config["lease_seconds"] = 5
+    return sqlite_config
+
+
 def captured_by(node, **kwargs):
     with p.capture_set() as captured:
         result = node.compute(**kwargs)
@@ -75,6 +86,7 @@ def test_thirty_kills_in_a_job_of_300_calls(configured, tmp_path, capsys):
     tally, log = tmp_path / "kills", tmp_path / "executions"
     tally.touch()
     log.touch()
+    Path(pids_in(log)).touch()
     node = job(str(tally), str(log))
     assert pd.plan(node).nodes == NODES
     with mortal_cluster(n_workers=3) as cluster, Client(cluster) as client:
