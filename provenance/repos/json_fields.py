@@ -9,7 +9,6 @@ from typing import Any
 from provenance.errors import SerializationError
 from provenance.types import JSON, ArtifactRecord
 
-
 dump_json = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 """JSON text in ASCII that is the same for equal values: keys sorted, NUL and lone surrogates escaped."""
 
