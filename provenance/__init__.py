@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         TierUnavailableError,
         UnrecordedResultWarning,
         UsageError,
+        WorkerRefusedError,
     )
     from provenance.hashing import hash_value as hash  # noqa: A004  the published name
     from provenance.hashing import value_repr
@@ -115,7 +116,7 @@ _HOMES = {
         "InvalidInputsError InvalidLabelsError InvalidQueryError LeaseLostError MutatedArtifactValueError "
         "NotFoundError PermissionDeniedError ProvenanceError RepoOutageWarning RepoUnavailableError "
         "RepoUnreachableError SchemaVersionError SerializationError SetNotFoundError StorageError "
-        "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError"
+        "StoreUnavailableError TierUnavailableError UnrecordedResultWarning UsageError WorkerRefusedError"
     ),
     "hashing": "value_repr",
     "lineage": "Progress Synced Transfer dependencies promote sync",
@@ -184,6 +185,7 @@ __all__ = [
     "Transfer",
     "UnrecordedResultWarning",
     "UsageError",
+    "WorkerRefusedError",
     "archive_file",
     "capture_set",
     "create_set",

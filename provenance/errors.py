@@ -4,6 +4,7 @@
 
     ProvenanceError
     ├── ConfigError                   mend the configuration
+    │   └── WorkerRefusedError        a worker differs from the client in what both must share
     ├── UsageError                    mend the call or the function
     │   ├── HashingError              an argument or result has no deterministic encoding
     │   ├── SerializationError        no serializer takes the value, or bytes cannot be read back
@@ -71,6 +72,7 @@ __all__ = [
     "TierUnavailableError",
     "UnrecordedResultWarning",
     "UsageError",
+    "WorkerRefusedError",
 ]
 
 
@@ -80,6 +82,24 @@ class ProvenanceError(Exception):
 
 class ConfigError(ProvenanceError):
     """The configuration is wrong; the message names the key path, what was expected and the nearest valid name."""
+
+
+class WorkerRefusedError(ConfigError):
+    """A worker differs from the client in what both must share; the message names the worker and shows both sides.
+
+    Attributes
+    ----------
+    worker : str
+        Its address; of a process that is no Dask worker, its number.
+    host : str
+        Its host, where that is known.
+    differences : tuple of tuple of str
+        What differs, the client's, and the worker's.
+    """
+
+    worker: str = ""
+    host: str = ""
+    differences: tuple[tuple[str, str, str], ...] = ()
 
 
 class UsageError(ProvenanceError):

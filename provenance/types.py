@@ -352,6 +352,28 @@ class SetRecord:
     saved_at: datetime | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordPlace:
+    """One place in which a repo keeps its records.
+
+    Attributes
+    ----------
+    address : str
+        How messages call it: a path, or a URL without user and password.
+    identity : str or None
+        Tells it from every other place, under whatever address it is reached; None where that is not known.
+    scope : {"process", "host", "network"}
+        Who can share it: only this process, the processes of this host, or other hosts as well.
+    writes : bool
+        Whether what is stored in the repo is recorded there.
+    """
+
+    address: str
+    identity: str | None
+    scope: Literal["process", "host", "network"]
+    writes: bool
+
+
 class Repo(Protocol):
     """What the engine needs of a repo: records by key in batches, and one way to store a call.
 
@@ -362,6 +384,9 @@ class Repo(Protocol):
     def name(self) -> str: ...
     @property
     def permissions(self) -> Permissions: ...
+    def record_places(self) -> tuple[RecordPlace, ...]:
+        """The places its records lie in; none where nothing is known of them."""
+
     def find_records(self, ids: Collection[ArtifactId]) -> dict[ArtifactId, ArtifactRecord]:
         """The stored records among `ids`."""
 

@@ -38,6 +38,7 @@ __all__ = [
     "high_level_graph",
     "is_dask_collection",
     "is_in_task",
+    "is_of_unpickling",
     "join_pool",
     "knows_size",
     "leave_pool",
@@ -54,6 +55,7 @@ __all__ = [
     "to_tasks",
     "token_of",
     "wait_for",
+    "worker_address",
 ]
 
 Scheduler: TypeAlias = Callable[..., Any]
@@ -191,14 +193,27 @@ async def _nothing() -> None:
 
 def is_in_task() -> bool:
     """Whether this runs in a task on a distributed worker."""
+    return worker_address() is not None
+
+
+def worker_address() -> str | None:
+    """The address of the distributed worker that this task runs on, if it runs on one."""
     distributed = sys.modules.get("distributed")
     if distributed is None or not hasattr(distributed, "get_worker"):
-        return False
+        return None
     try:
-        distributed.get_worker()
+        address: str = distributed.get_worker().address
     except ValueError:
-        return False
-    return True
+        return None
+    return address
+
+
+def is_of_unpickling(answer: Exception) -> bool:
+    """Whether a worker answered with this because it could not load what it was asked to run.
+
+    Errors of unpickling arrive as plain exceptions with the text of what was raised.
+    """
+    return type(answer) is Exception or isinstance(answer, ImportError | AttributeError)
 
 
 def leave_pool() -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from provenance.errors import ConfigError
+from provenance.errors import ConfigError, WorkerRefusedError
 from provenance_dask import _compat
+from provenance_dask.agreement import unable
 from provenance_dask.shipping import Surroundings, described_by, surroundings
+
+_MOST_NAMED = 5
 
 _lock = threading.Lock()
 _connected: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
@@ -38,6 +42,9 @@ def connect(client: Any, config: Mapping[str, Any] | None = None) -> Any:
     ------
     ConfigError
         The repo in use here is not part of a configuration, or exists in this process only.
+    WorkerRefusedError
+        A worker has another Python or another version of the library, or records results where this process does not
+        look for them.
     """
     where = surroundings() if config is None else described_by(config)
     if where.config is None:
@@ -46,7 +53,7 @@ def connect(client: Any, config: Mapping[str, Any] | None = None) -> Any:
             "configuration with provenance.load_config(), or pass one as config="
         )
         raise ConfigError(msg)
-    return _register(client, where)
+    return client.sync(_configure, client, where)
 
 
 def connect_if_needed(client: Any, where: Surroundings) -> None:
@@ -55,7 +62,7 @@ def connect_if_needed(client: Any, where: Surroundings) -> None:
         return  # tasks carry the configuration too: it is what an asynchronous client relies on
     if _compat.is_in_task():
         return  # a task that computes does not configure the cluster it runs on
-    _register(client, where)
+    client.sync(_configure, client, where)
 
 
 def connect_current(where: Surroundings) -> None:
@@ -65,9 +72,30 @@ def connect_current(where: Surroundings) -> None:
         connect_if_needed(client, where)
 
 
-def _register(client: Any, where: Surroundings) -> Any:
-    from provenance_dask.worker_plugin import ProvenanceWorkerPlugin  # noqa: PLC0415  distributed is there by now
+async def _configure(client: Any, where: Surroundings) -> None:
+    """Configure the workers that are there, and if none of them refuses, those to come."""
+    from provenance_dask.worker_plugin import ProvenanceWorkerPlugin, adopt  # noqa: PLC0415  distributed is there by now
 
+    answers = await client.run(adopt, where, on_error="return")
+    _raise_refusals({worker: error for worker, error in answers.items() if isinstance(error, Exception)})
+    with suppress(OSError):  # a worker that went away; the plugin is registered before any is told
+        await client.register_plugin(ProvenanceWorkerPlugin(where), name=ProvenanceWorkerPlugin.name)
     with _lock:
         _connected[client] = where.digest
-    return client.register_plugin(ProvenanceWorkerPlugin(where), name=ProvenanceWorkerPlugin.name)
+
+
+def _raise_refusals(errors: Mapping[str, Exception]) -> None:
+    """Raise the first error of workers, and name the others; of a worker that went away none is raised."""
+    refusals = {
+        worker: unable(worker, error) if _compat.is_of_unpickling(error) else error
+        for worker, error in errors.items()
+        if not isinstance(error, OSError)
+    }
+    if not refusals:
+        return
+    worker, *others = refusals
+    if not isinstance(refusals[worker], WorkerRefusedError):
+        refusals[worker].add_note(f"raised on worker {worker}, while it was configured like the client")
+    if others:
+        refusals[worker].add_note(f"and on {len(others)} more: {', '.join(others[:_MOST_NAMED])}")
+    raise refusals[worker]

@@ -8,13 +8,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any
 
 import provenance as core
 from provenance import engine
 from provenance.errors import ConfigError
-from provenance.types import Repo
+from provenance.types import RecordPlace, Repo
+from provenance_dask.agreement import Side, check_host, check_repo, check_versions, is_like, this_side
 from provenance_dask.options import options
 
 _MOST_REMEMBERED = 64
@@ -50,6 +51,10 @@ class Surroundings:
         a repo has the same name.
     use_cache, read_only, check_mutations : bool
         The settings of the same names.
+    client : Side
+        What the process that made them is and has.
+    places : tuple of RecordPlace
+        Where the repo keeps its records, as far as that is known there.
     plan : str
         Names the graph that they go with, if they do: what was stored was looked up for it. What another process
         remembers from before may have been deleted since.
@@ -63,6 +68,8 @@ class Surroundings:
     use_cache: bool
     read_only: bool
     check_mutations: bool
+    client: Side
+    places: tuple[RecordPlace, ...] = ()
     plan: str = ""
     origin: tuple[object, ...] = field(default=(), repr=False)
 
@@ -74,6 +81,8 @@ class Surroundings:
         ------
         ConfigError
             This is another process, and the repo cannot be reached from it.
+        WorkerRefusedError
+            This process differs from the one that made the surroundings in what both must share.
         """
         if self.repo is not None:
             with core.using_repo(self.repo):
@@ -83,14 +92,20 @@ class Surroundings:
         with core.using_repo(self.repo_name):
             yield
 
-    def adopt(self) -> None:
-        """Configure this process like the one that made the surroundings; nothing to do in that one itself."""
-        global _adopted  # noqa: PLW0603  one process has one configuration
+    def adopt(self, worker: str | None = None) -> None:
+        """Configure this process like the one that made the surroundings; nothing to do in that one itself.
+
+        What both must share is compared once, before and after that. `worker` is the address of this worker, where it
+        is known.
+        """
         if self.repo is not None:
             return
-        if _adopted == self.digest:
-            self._look_again()
-            return
+        if _adopted != self.digest:
+            self._take_over(worker)
+        self._look_again()
+
+    def _take_over(self, worker: str | None) -> None:
+        check_versions(self.client, worker)
         if self.config is None:
             msg = (
                 f"repo {self.repo_name!r} exists only in the process that planned this graph, and this task runs in "
@@ -98,14 +113,21 @@ class Surroundings:
                 "a sqlite or postgres repo), or use threads"
             )
             raise ConfigError(msg)
+        check_host(self.client, self.repo_name, self.places, worker)
         with _lock:
-            if self.config:
-                core.load_config(dict(self.config))
-            core.set_use_cache(self.use_cache)
-            core.set_read_only(self.read_only)
-            core.set_check_mutations(self.check_mutations)
-            _adopted = self.digest
-        self._look_again()
+            if _adopted != self.digest:  # another thread may have been first
+                self._configure(worker)
+
+    def _configure(self, worker: str | None) -> None:
+        global _adopted  # noqa: PLW0603  one process has one configuration
+        _adopted = None
+        if self.config:
+            core.load_config(dict(self.config))
+        core.set_use_cache(self.use_cache)
+        core.set_read_only(self.read_only)
+        core.set_check_mutations(self.check_mutations)
+        check_repo(self.client, self.repo_name, self.places, worker)
+        _adopted = self.digest
 
     def _look_again(self) -> None:
         """Forget, at the first task of a graph, what this process has seen before it was planned."""
@@ -124,21 +146,26 @@ class Surroundings:
 
     def __reduce__(self) -> tuple[object, ...]:
         flags = (self.use_cache, self.read_only, self.check_mutations)
-        return _restore, (self.digest, self.home, self.repo_name, self.config, flags, self.plan)
+        parts = (self.repo_name, self.config, flags, tuple(map(astuple, self.places)), self.plan)
+        return _restore, (self.digest, self.home, asdict(self.client), parts)
 
 
-def _restore(  # noqa: PLR0913, PLR0917  what is pickled, by position
-    digest: str,
-    home: str,
-    repo_name: str,
-    config: Mapping[str, Any] | None,
-    flags: tuple[bool, bool, bool],
-    plan: str,
-) -> Surroundings:
+def _restore(digest: str, home: str, client: Mapping[str, str], parts: tuple[Any, ...]) -> Surroundings:
+    """The surroundings as they are here. What `parts` are is known where the client has the same versions only.
+
+    All arguments are of Python's own types, so that a process with another version of the library gets as far as this.
+    """
     if home == home_of_process() and digest in _live:
         # A scheduler in this process takes tasks apart and sends them on: the plan goes with them.
+        plan = parts[-1]
         return replace(_live[digest], plan=plan) if plan else _live[digest]
-    return Surroundings(digest, home, None, repo_name, config, *flags, plan)
+    side = Side(*map(client.__getitem__, Side.__slots__))
+    if not is_like(side):
+        return Surroundings(digest, home, None, "", None, False, False, False, side)  # noqa: FBT003  never in force
+    flags: tuple[bool, bool, bool]
+    repo_name, config, flags, places, plan = parts
+    known = tuple(RecordPlace(*place) for place in places)
+    return Surroundings(digest, home, None, repo_name, config, *flags, side, known, plan)
 
 
 def home_of_process() -> str:
@@ -166,15 +193,17 @@ def surroundings() -> Surroundings:
 def _describe(repo: Repo, origin: tuple[Any, bool]) -> Surroundings:
     settings, connect = origin
     described = core.current_config() if settings.repos.get(repo.name) is repo else None
+    places = repo.record_places()
+    is_private = bool(places) and all(place.scope == "process" for place in places)
     config: dict[str, Any] | None = None
     if not connect:
         config = {}
-    elif described and not _is_private(described, repo.name):
+    elif described and not is_private:
         config = dict(described)
     flags = (settings.use_cache, settings.read_only, settings.check_mutations)
-    place = "shared" if config is not None else f"{home_of_process()} {next(_serial)}"
-    digest = engine.digest_of("provenance.surroundings", place, repo.name, repr(config), flags)
-    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, origin=origin)
+    shared_by = [place.identity for place in places] if config is not None else [home_of_process(), next(_serial)]
+    digest = engine.digest_of("provenance.surroundings", repr(shared_by), repo.name, repr(config), flags)
+    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, this_side(), places, origin=origin)
 
 
 def described_by(config: Mapping[str, Any]) -> Surroundings:
@@ -183,13 +212,4 @@ def described_by(config: Mapping[str, Any]) -> Surroundings:
     flags = (settings.use_cache, settings.read_only, settings.check_mutations)
     repo_name = str(config.get("default_repo", ""))
     digest = engine.digest_of("provenance.surroundings", "given", repo_name, repr(config), flags)
-    return Surroundings(digest, "", None, repo_name, dict(config), *flags)
-
-
-def _is_private(config: Mapping[str, Any], repo_name: str) -> bool:
-    """Whether a configured repo keeps its records where no other process sees them."""
-    repos = config.get("artifact_repos") or {}
-    described = repos.get(repo_name) or {}
-    if described.get("type") == "chained":
-        return all(_is_private(config, str(member)) for member in described.get("repos") or ())
-    return described.get("type") == "memory"
+    return Surroundings(digest, "", None, repo_name, dict(config), *flags, this_side())

@@ -17,6 +17,11 @@ class ProvenanceWorkerPlugin(WorkerPlugin):
     def __init__(self, where: Surroundings) -> None:
         self.where = where
 
-    def setup(self, worker: Any) -> None:  # noqa: ARG002  the signature is distributed's
+    def setup(self, worker: Any) -> None:
         """Configure the worker's process."""
-        self.where.adopt()
+        self.where.adopt(worker.address)
+
+
+def adopt(where: Surroundings, dask_worker: Any) -> None:
+    """What every worker of a cluster is asked to do before the plugin is registered for those to come."""
+    where.adopt(dask_worker.address)

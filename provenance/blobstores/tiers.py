@@ -106,10 +106,13 @@ class Tiers(Generic[M]):
             if getattr(member.permissions, permission)
         ]
 
+    def writing(self) -> list[tuple[int, M]]:
+        """The members that what is written lies in afterwards while none is out of reach, with their positions."""
+        return self.permitting("write")[: 1 if self._policy == "first" else None]
+
     def last_written(self) -> int | None:
         """The position of the readable member that is the last to be written: who shares any, shares this one."""
-        written = self.permitting("write")[: 1 if self._policy == "first" else None]
-        return next((position for position, member in reversed(written) if member.permissions.read), None)
+        return next((position for position, member in reversed(self.writing()) if member.permissions.read), None)
 
     def taking_copies(self, position: int) -> list[tuple[int, M]]:
         """The members before a position that what is found there is copied into."""

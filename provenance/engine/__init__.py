@@ -22,11 +22,13 @@ from provenance.engine.run import current_run
 from provenance.engine.spec import FunctionSpec, attach, spec_of
 from provenance.engine.waiting import GoOn, lend_threads
 from provenance.engine.working import current_job, working_for
+from provenance.hashing import SCHEME as HASH_SCHEME
 from provenance.hashing import digest_of, fingerprint
 from provenance.repos.capture import Later, is_capturing, note_later, note_use
 from provenance.state import default_repo, known_repos, resolve_repo, settings
 
 __all__ = [
+    "HASH_SCHEME",
     "Artifact",
     "ArtifactProxy",
     "Digests",

@@ -47,6 +47,7 @@ from provenance.types import (
     Leases,
     Permissions,
     RecipeKey,
+    RecordPlace,
     RunRecord,
     SetId,
     SetRecord,
@@ -95,6 +96,16 @@ class BaseRepo(ABC):
     def permissions(self) -> Permissions:
         """What may be done with the repo."""
         return self._permissions
+
+    def record_places(self) -> tuple[RecordPlace, ...]:
+        """Return the places in which records are kept, which tells whether two processes use the same ones.
+
+        Returns
+        -------
+        tuple of RecordPlace
+            One place, or those of the members of a chain; none where nothing is known of them.
+        """
+        return ()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}>"

@@ -55,6 +55,7 @@ from provenance.types import (
     JobUses,
     Leases,
     RecipeKey,
+    RecordPlace,
     RunRecord,
     SetId,
     SetRecord,
@@ -139,6 +140,15 @@ class ChainedRepo(BaseRepo):
                 f"set {operation}: true on the chain and on one of its repos, or use another repo"
             )
             raise PermissionDeniedError(msg)
+
+    def record_places(self) -> tuple[RecordPlace, ...]:
+        """Return the places of all members; those that are written have to be so by the chain's policy."""
+        written = [member for _, member in self._tiers.writing()] if self._permissions.write else []
+        return tuple(
+            replace(place, writes=place.writes and member in written)
+            for member in self.repos
+            for place in member.record_places()
+        )
 
     # ---- looking up
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from typing import Unpack
 
 from provenance.blobstores import MemoryStore
 from provenance.repos.memory_rows import MemoryRows
 from provenance.repos.options import RepoOptions
 from provenance.repos.single import SingleRepo
-from provenance.types import BlobStore
+from provenance.types import BlobStore, RecordPlace
 
 
 class MemoryRepo(SingleRepo):
@@ -37,5 +39,11 @@ class MemoryRepo(SingleRepo):
         grace_seconds: float = 0.0,
         **options: Unpack[RepoOptions],
     ) -> None:
+        self._identity = secrets.token_hex(8)
         own = MemoryStore(name=name) if store is None else store
         super().__init__(MemoryRows(), own, name, grace_seconds=grace_seconds, **options)
+
+    def record_places(self) -> tuple[RecordPlace, ...]:
+        """Return this memory, which is another one in a forked process."""
+        address = f"the memory of process {os.getpid()}"
+        return (RecordPlace(address, f"{self._identity}-{os.getpid()}", "process", self._permissions.write),)

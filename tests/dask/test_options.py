@@ -128,7 +128,7 @@ def test_what_is_sent_with_tasks_follows_the_option(configured):
 
 def test_workers_of_their_own_need_the_repo(client, log):
     client.run(p.load_config, {"artifact_repos": {"else": {"type": "memory"}}, "default_repo": "else"})
-    with dask.config.set({"provenance.connect": False}), pytest.raises(ConfigError, match="no repo named 'local'"):
+    with dask.config.set({"provenance.connect": False}), pytest.raises(ConfigError, match="has no repo 'local'"):
         source(1, log=log).compute()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack, cast, get_args
+from typing import Literal, Unpack, cast, get_args
 
 from blake3 import blake3
 
@@ -25,7 +26,7 @@ from provenance.repos.sql.late_rows import LateRows
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.rows import SqlRows
 from provenance.repos.sql.sqlite_database import SqliteDatabase
-from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRepoError, RecipeKey
+from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRepoError, RecipeKey, RecordPlace
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
 """How URLs of PostgreSQL databases start."""
@@ -106,7 +107,7 @@ class SqlRepo(SingleRepo):
 
         def open_rows() -> SqlRows:
             database: Database
-            if os.fspath(db).startswith(POSTGRES_SCHEMES):
+            if _is_postgres(db):
                 if shared is not None:
                     raise ConfigError(_NOT_SHARED)
                 database = _open_postgres(os.fspath(db), schema, create=create)
@@ -123,7 +124,10 @@ class SqlRepo(SingleRepo):
             if not open_later and on_repo_error == "raise":
                 raise
             rows = LateRows(open_rows)
-        place = _place(db)
+        self._sql_rows = rows
+        self._identity: str | None = None
+        self._scope: Literal["host", "network"] = "network" if _is_postgres(db) else "host"
+        self._address = place = _place(db)
         super().__init__(
             cast("Rows", rows), store, place if name is None else name, grace_seconds=grace_seconds, **options
         )
@@ -131,6 +135,13 @@ class SqlRepo(SingleRepo):
         own = blake3(f"{place}\0{schema or ''}".encode()).hexdigest(8)
         folder = JournalFolder(journal_place(journal, os.environ) / own)
         self._backlog = Backlog(folder, self.name, super().save, self._with_bytes)
+
+    def record_places(self) -> tuple[RecordPlace, ...]:
+        """Return the database; its identity is not known while it is out of reach."""
+        if self._identity is None:
+            with suppress(StorageError):
+                self._identity = self._sql_rows.identity()
+        return (RecordPlace(self._address, self._identity, self._scope, self._permissions.write),)
 
     # ---- while it is out of reach
 
@@ -216,9 +227,13 @@ def _open_sqlite(  # noqa: PLR0913  each is an option of the repo
     return SqliteDatabase(path, create=create, read_only=read_only, durable=durable, access=access)
 
 
+def _is_postgres(db: str | os.PathLike[str]) -> bool:
+    return os.fspath(db).startswith(POSTGRES_SCHEMES)
+
+
 def _place(db: str | os.PathLike[str]) -> str:
     """What the database is called in messages, and what tells its journal from those of others."""
-    if not os.fspath(db).startswith(POSTGRES_SCHEMES):
+    if not _is_postgres(db):
         return str(sqlite_path(db))
     from provenance.repos.sql.postgres_server import PostgresServer  # noqa: PLC0415  needs psycopg
 

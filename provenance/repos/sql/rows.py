@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +16,7 @@ from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
 from provenance.repos.sql.failure_rows import FailureRows
+from provenance.repos.sql.identity import identity_of
 from provenance.repos.sql.job_rows import SqlJobs
 from provenance.repos.sql.lease_rows import LeaseRows
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
@@ -51,7 +52,7 @@ class SqlRows:
     refusal : SchemaVersionError or None
         Why its rows may not be written, if that is so.
     may_index : bool
-        Whether searches may bring the index up to date.
+        Whether the database may be written where that is not asked for: searches bring the index up to date.
     """
 
     def __init__(self, database: Database, refusal: SchemaVersionError | None, *, may_index: bool = True) -> None:
@@ -65,15 +66,12 @@ class SqlRows:
         self._sets = SetRows(database)
         self._failures = FailureRows(database)
         self.jobs = SqlJobs(database, self._adding)
-        self._index = SearchIndex(database, may_write=may_index and refusal is None)
+        may_write = may_index and refusal is None
+        self._index = SearchIndex(database, may_write=may_write)
         self.leases = LeaseRows(database, self._read.record)
+        self.identity = partial(identity_of, database, may_write=may_write)
         self._known_runs: set[str] = set()
         self.sweeps = UNKNOWN_SWEEPS
-
-    @property
-    def place(self) -> str:
-        """Where the database is, as messages show it."""
-        return self._database.place
 
     def _writing(self) -> AbstractContextManager[Transaction]:
         self._require_writable()
