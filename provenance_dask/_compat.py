@@ -36,6 +36,7 @@ __all__ = [
     "current_client",
     "dask_persist",
     "high_level_graph",
+    "is_cancelled",
     "is_dask_collection",
     "is_in_task",
     "is_of_unpickling",
@@ -176,6 +177,11 @@ def client_behind(scheduler: Scheduler) -> Any | None:
     """The distributed client whose ``get`` this is, if it is one's."""
     owner = getattr(scheduler, "__self__", None)
     return owner if hasattr(owner, "register_plugin") else None
+
+
+def is_cancelled(client: Any, key: str) -> bool:
+    """Whether there are futures of a key that the client has cancelled."""
+    return key in client.refcount and key not in client.futures
 
 
 def settle_releases(scheduler: Scheduler) -> None:

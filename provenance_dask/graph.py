@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from provenance import engine
 from provenance.engine import Artifact
@@ -25,9 +26,10 @@ class Graph:
     keys: Mapping[Step, str]
 
 
-def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
-    """The graph of what has to run; stored roots are not in it."""
+def build_graph(resolution: Resolution, where: Surroundings, client: Any = None) -> Graph:
+    """The graph of what has to run, by a client if one is given; stored roots are not in it."""
     where = where.for_graph()
+    roots = frozenset(resolution.roots)
     keys: dict[Step, str] = {}
     tasks: dict[str, object] = {}
     annotated: dict[str, dict[str, object]] = {}
@@ -41,7 +43,8 @@ def build_graph(resolution: Resolution, where: Surroundings) -> Graph:
         shape = [keys[source] if source in keys else resolution.hits[source].id for source in step.inputs]
         if step.is_lost:
             shape.append("again")
-        key = keys[step] = _task_key(step, where, shape)
+        key = _task_key(step, where, shape)
+        key = keys[step] = _fresh(key, client) if step in roots else key
         tasks.update(step.support())
         tasks[key] = step.task(key, sources, resolution.recipe(step), where)
         if step.annotations is not None:
@@ -63,18 +66,18 @@ def _trace(resolution: Resolution, keys: Mapping[Step, str], tasks: Mapping[str,
                 payload.trace = trace_of(step)
 
 
-def build_remote_graph(resolution: Resolution, where: Surroundings) -> Graph:
+def build_remote_graph(resolution: Resolution, where: Surroundings, client: Any) -> Graph:
     """`build_graph` for other processes: large arguments are stored, and go as ids."""
-    graph = build_graph(resolution, where)
+    graph = build_graph(resolution, where, client)
     limit = options().literal_limit
     if limit is not None and where.repo is not None:
         store_large(_compat.to_tasks(graph.layers), where.repo, limit)
     return graph
 
 
-def stored_graph(step: Step, artifact: Artifact) -> Graph:
+def stored_graph(step: Step, artifact: Artifact, client: Any) -> Graph:
     """The graph of a result that is stored: Dask's own functions need a task for it."""
-    key = f"{step.name}-stored-{artifact.id}"
+    key = _fresh(f"{step.name}-stored-{artifact.id}", client)
     tasks: dict[str, object] = {key: _compat.DataNode(key, engine.lazy_proxy(artifact))}
     return Graph(_compat.high_level_graph(key, tasks, {}), {step: key})
 
@@ -86,3 +89,13 @@ def _task_key(step: Step, where: Surroundings, shape: list[str]) -> str:
     which inputs come from other tasks.
     """
     return f"{step.name}-{engine.digest_of('provenance.task', step.token, where.digest, *shape)}"
+
+
+def _fresh(key: str, client: Any) -> str:
+    """The key, or another one while a client has cancelled futures of it.
+
+    The scheduler tells the client that a key is cancelled when it has done so, perhaps after the key was sent again.
+    """
+    while client is not None and _compat.is_cancelled(client, key):
+        key += "-again"
+    return key

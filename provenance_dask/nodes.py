@@ -42,6 +42,11 @@ class _Given:
     wanted: tuple[JobUse | None, bool]
     until: float
 
+    def holds(self, where: Surroundings, wanted: tuple[JobUse | None, bool], client: Any) -> bool:
+        """Whether it can be given again."""
+        is_for_them = self.where is where and self.wanted == wanted and monotonic() <= self.until
+        return is_for_them and (client is None or not _compat.is_cancelled(client, self.key))
+
 
 class LazyArtifact:
     """The result of a call that may not have run: a node of a Dask graph that knows its keys.
@@ -166,17 +171,18 @@ class LazyArtifact:
     def _graph(self) -> tuple[Graph, str]:
         where = surroundings()
         wanted = engine.current_job(), is_noted()
+        client = _compat.current_client()  # Dask does not say what will run the graph
         given = self._given
-        if given is None or given.where is not where or given.wanted != wanted or monotonic() > given.until:
+        if given is None or not given.holds(where, wanted, client):
             connect_current(where)
             resolution = resolve([self.step])
             hit = resolution.hits.get(self.step)
             if hit is not None:
-                graph = stored_graph(self.step, hit)
+                graph = stored_graph(self.step, hit, client)
+            elif client is not None:
+                graph = build_remote_graph(resolution, where, client)
             else:
-                # Dask does not say what will run the graph.
-                remote = _compat.current_client() is not None
-                graph = (build_remote_graph if remote else build_graph)(resolution, where)
+                graph = build_graph(resolution, where)
             until = monotonic() + _SECONDS_REMEMBERED
             given = self._given = _Given(graph, graph.keys[self.step], where, wanted, until)
         note_handed_out({self.step: given.key})

@@ -251,7 +251,9 @@ def _prepared(scheduler: Any) -> tuple[_compat.Scheduler, Surroundings]:
 
 
 def _graph_for(run: _compat.Scheduler, resolution: Resolution, where: Surroundings) -> Graph:
-    return (build_remote_graph if _compat.leaves_process(run) else build_graph)(resolution, where)
+    if _compat.leaves_process(run):
+        return build_remote_graph(resolution, where, _compat.client_behind(run))
+    return build_graph(resolution, where)
 
 
 def _wanted_hits(resolution: Resolution) -> Iterable[tuple[Step, engine.Artifact]]:
