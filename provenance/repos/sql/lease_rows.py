@@ -38,12 +38,8 @@ class LeaseRows:
         """Ask for the lease of an artifact that is not stored; one round trip."""
         dialect, sql = self._database.dialect, self._sql
         later = dialect.seconds_parameter(-seconds)
-        _, begun, found = self._database.at_once(
-            [
-                (sql.end_old, (artifact_id, holder)),
-                (sql.begin, (artifact_id, holder, later, artifact_id)),
-                (self._record, (artifact_id,)),
-            ]
+        begun, found = self._database.at_once(
+            [(sql.begin, (artifact_id, holder, later, artifact_id)), (self._record, (artifact_id,))]
         )
         lease = Lease(artifact_id, holder, begun[0][0]) if begun else None
         if not found:

@@ -19,19 +19,16 @@ class LeaseStatements:
 
         lease, later = leases.c, compiler.ago("seconds")
         artifact_id, holder, fence = bind(lease.artifact_id), bind(lease.holder), bind(lease.fence)
-        is_over = sa.or_(lease.expires_at <= compiler.now, lease.holder == holder)
-        self.end_old = compiler.sql(
-            leases.delete().where(lease.artifact_id == artifact_id, is_over), "artifact_id", "holder"
-        )
         is_stored = sa.exists().where(artifacts.c.id == sa.bindparam("id", type_=sa.Text()))
+        wanted = sa.select(artifact_id, holder, later).where(~is_stored)
+        given = compiler.insert(leases).from_select([lease.artifact_id, lease.holder, lease.expires_at], wanted)
+        new = given.excluded
         self.begin = compiler.sql(
-            compiler.insert(leases)
-            .from_select(
-                [lease.artifact_id, lease.holder, lease.expires_at],
-                sa.select(artifact_id, holder, later).where(~is_stored),
-            )
-            .on_conflict_do_nothing(index_elements=[lease.artifact_id])
-            .returning(lease.fence),
+            given.on_conflict_do_update(
+                index_elements=[lease.artifact_id],
+                set_={"fence": new.fence, "holder": new.holder, "expires_at": new.expires_at},
+                where=sa.or_(lease.expires_at <= compiler.now, lease.holder == new.holder),
+            ).returning(lease.fence),
             "artifact_id",
             "holder",
             "seconds",
