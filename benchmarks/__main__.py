@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import copying, dask_graphs, databases, hashes, hits, values
+from benchmarks import copying, dask_graphs, databases, first_hit, hashes, hits, values
 from benchmarks.measure import Row, measure
 from benchmarks.memory import GIGABYTE, Footprint, footprints
 
 _GROUPS = {
     "hits": hits,
+    "first_hit": first_hit,
     "hashes": hashes,
     "values": values,
     "copying": copying,

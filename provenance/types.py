@@ -134,6 +134,8 @@ class BlobStore(Protocol):
 
 INPUTS_SERIALIZER = "joblib"
 """Serializer of the inputs of every call."""
+FILE_SERIALIZER = "file"
+"""Recorded as the serializer of archived files: their blob is the file itself."""
 
 InputKind: TypeAlias = Literal["input", "result", "call"]
 """How one artifact refers to another: as an argument, from inside its value, or as a nested call."""

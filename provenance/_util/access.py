@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from provenance.errors import ConfigError
 
@@ -13,8 +12,7 @@ Shared: TypeAlias = Literal["group"]
 StrPath: TypeAlias = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """Modes of what is made, whatever the umask of the process.
 
     Attributes

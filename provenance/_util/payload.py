@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
+
+from provenance._util.deferred import Deferred
+
+if TYPE_CHECKING:
+    import shutil
+else:
+    shutil = Deferred("shutil")
 
 COPY_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Buffers:
+class Buffers(NamedTuple):
     """Bytes in memory, in one or more pieces that are not copied together."""
 
     pieces: Sequence[bytes | bytearray | memoryview]
@@ -29,8 +33,7 @@ class Buffers:
         return b"".join(self.pieces)
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(NamedTuple):
     """The bytes of a file, which is read and left where it is."""
 
     path: Path
@@ -44,8 +47,7 @@ class FileContent:
             shutil.copyfileobj(source, file, COPY_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(NamedTuple):
     """Some of the bytes of a file; `size` is their number where that may be told before they are read."""
 
     path: Path
@@ -62,8 +64,7 @@ class FilePart:
                 left -= len(piece)
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed:
+class Streamed(NamedTuple):
     """Bytes that a function writes to the file it is given."""
 
     write: Callable[[BinaryIO], object]

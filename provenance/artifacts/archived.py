@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-FILE_SERIALIZER = "file"
-"""Recorded as the serializer of archived files: their blob is the file itself."""
-
 _CANONICAL = {".mpeg": ".mpg", ".jpeg": ".jpg", ".tiff": ".tif", ".htm": ".html", ".yml": ".yaml"}
 
 

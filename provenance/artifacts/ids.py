@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from provenance._util.deferred import Deferred
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.found_rows import ArtifactRow
 from provenance.errors import ArtifactNotFoundError, InvalidIdError, InvalidInputsError
 from provenance.types import ArtifactId, SetId
+
+if TYPE_CHECKING:
+    from provenance.artifacts import found_rows
+else:
+    found_rows = Deferred("provenance.artifacts.found_rows")
 
 ArtifactLike: TypeAlias = object
 """An artifact id, an `Artifact`, an `ArtifactRow` or a proxy; a proxy is never loaded by asking for its id."""
@@ -37,7 +42,9 @@ def artifact_id_of(obj: ArtifactLike) -> ArtifactId:
         return ArtifactId(checked_id(obj, "artifact"))
     if is_proxy(obj):
         return obj.artifact_id  # type: ignore[attr-defined,no-any-return]
-    if isinstance(obj, Artifact | ArtifactRow):
+    if isinstance(obj, Artifact):
+        return obj.id
+    if isinstance(obj, found_rows.ArtifactRow):
         return obj.id
     msg = f"expected an artifact, a proxy or an artifact id, got {type(obj).__name__}: {obj!r:.80}"
     raise InvalidIdError(msg)

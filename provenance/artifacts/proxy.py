@@ -8,14 +8,23 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from wrapt import BaseObjectProxy
-
+from provenance._util.deferred import defer_package
 from provenance.artifacts.artifact import Artifact, find_artifact, is_restorable, reading_repo
 from provenance.errors import BlobCorruptError, BlobNotFoundError, TierUnavailableError
 from provenance.hashing import fingerprint
 from provenance.types import ArtifactId, Repo
+
+if TYPE_CHECKING:
+    from wrapt import BaseObjectProxy
+else:
+    # The package's own code imports asyncio and more, which takes longer than a first hit, for one class.
+    defer_package("wrapt")
+    try:
+        from wrapt._wrappers import ObjectProxy as BaseObjectProxy
+    except ImportError:  # it was installed without its extension module
+        from wrapt import BaseObjectProxy
 
 Recompute: TypeAlias = Callable[[Artifact, Exception], object]
 

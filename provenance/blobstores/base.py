@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypedDict, TypeVar, get_args
+from typing import TYPE_CHECKING, TypedDict, TypeVar, get_args
 
-from provenance._util.parallel import for_each
+from provenance._util.deferred import Deferred
 from provenance._util.payload import Buffers
 from provenance.blobstores.keys import check_extension, check_key, is_key
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, PermissionDeniedError
 from provenance.types import BlobKey, BlobRef, OnDuplicateKey, Payload, Permissions
+
+if TYPE_CHECKING:
+    import shutil
+
+    from provenance._util import parallel
+else:
+    shutil = Deferred("shutil")
+    parallel = Deferred("provenance._util.parallel")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -245,7 +252,7 @@ class StoreBase(ABC):
         self._each(self._delete, list(dict.fromkeys(check_key(key) for key in keys)))
 
     def _each(self, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        return for_each(work, items, at_once=self.at_once)
+        return parallel.for_each(work, items, at_once=self.at_once)
 
     def _require(self, permitted: bool, operation: str) -> None:  # noqa: FBT001  a permission, not a mode
         if not permitted:

@@ -11,8 +11,9 @@ from typing import TypeVar, Unpack
 
 from provenance._util.payload import Buffers, FileContent
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.choices import RETRY_SECONDS, OnUnreachable, WritePolicy
 from provenance.blobstores.keys import check_key, is_key
-from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, Tiers, WritePolicy, worst
+from provenance.blobstores.tiers import Tiers, worst
 from provenance.errors import (
     BlobCorruptError,
     BlobNotFoundError,

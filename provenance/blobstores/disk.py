@@ -8,20 +8,28 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
-from typing import Unpack, get_args
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from provenance._util.access import Access, Shared, access_for, is_open_to, is_own, make_folders, open_to
 from provenance._util.atomic import discard, publish, sweep, sync_folder
+from provenance._util.deferred import Deferred
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.choices import Verify
 from provenance.blobstores.digests import hash_bytes, hash_file
-from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import digest_of, is_key
 from provenance.blobstores.storage_errors import storage_failure
-from provenance.blobstores.verified import VerifiedFiles, Verify
-from provenance.blobstores.writer import Spooled, spool
+from provenance.blobstores.verified import VerifiedFiles
 from provenance.errors import ConfigError, StorageError
 from provenance.types import BlobKey, BlobRef, Payload
+
+if TYPE_CHECKING:
+    from provenance.blobstores import duplicates, writer
+    from provenance.blobstores.writer import Spooled
+else:
+    # What only storing needs.
+    duplicates = Deferred("provenance.blobstores.duplicates")
+    writer = Deferred("provenance.blobstores.writer")
 
 _SHARD = 2
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -192,7 +200,7 @@ class DiskStore(StoreBase):
                 return BlobRef(key, len(data))
             payload = Buffers((data,))
         failed = partial(self._failure, doing="write")
-        written = spool(payload, self.temporary, failed, durable=self._durable, access=self._access)
+        written = writer.spool(payload, self.temporary, failed, durable=self._durable, access=self._access)
         return self.adopt(written, extension)
 
     def adopt(self, written: Spooled, extension: str) -> BlobRef:
@@ -218,10 +226,10 @@ class DiskStore(StoreBase):
 
     def _meet_existing(self, written: Spooled, key: BlobKey, target: str) -> None:
         if self._on_duplicate_key == "raise":
-            raise refuse_duplicate(key, self._name)
+            raise duplicates.refuse_duplicate(key, self._name)
         if self._on_duplicate_key == "check_collision":
             if not _same_content(written.path, target):
-                raise refuse_collision(key, self._name)
+                raise duplicates.refuse_collision(key, self._name)
         elif not self._holds(key, written.length):
             if os.path.lexists(target):  # else another process has deleted it just now
                 self._report(key, f"{target}, replaced by sound bytes")

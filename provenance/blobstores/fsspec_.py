@@ -12,10 +12,11 @@ from typing import Any, Unpack
 from provenance._util.atomic import discard
 from provenance._util.payload import Buffers
 from provenance.blobstores.base import StoreBase, StoreOptions
+from provenance.blobstores.choices import DEFAULT_CACHE_BYTES
 from provenance.blobstores.digests import hash_bytes
 from provenance.blobstores.duplicates import refuse_collision, refuse_duplicate
 from provenance.blobstores.keys import check_key, digest_of, is_key
-from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES, LocalCache, most_bytes
+from provenance.blobstores.local_cache import LocalCache, most_bytes
 from provenance.blobstores.partial import partial_file
 from provenance.blobstores.remotes.base import Remote, TakenError, Upload
 from provenance.blobstores.remotes.connecting import check_url, connect

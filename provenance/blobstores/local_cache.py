@@ -17,7 +17,6 @@ from provenance.blobstores.writer import Spooled, spool
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, StorageError
 from provenance.types import BlobKey, Payload
 
-DEFAULT_CACHE_BYTES = "10 GB"
 _REST_SECONDS = 60.0
 
 

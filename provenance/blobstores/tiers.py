@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, get_args
 
+from provenance.blobstores.choices import RETRY_SECONDS, OnUnreachable, WritePolicy
 from provenance.blobstores.outages import Action, Outages, is_outage
 from provenance.errors import (
     BlobCorruptError,
@@ -17,14 +18,7 @@ from provenance.errors import (
 )
 from provenance.types import Permissions
 
-WritePolicy: TypeAlias = Literal["all", "first", "any"]
-"""Which of the members that may be written have to take what is written."""
-OnUnreachable: TypeAlias = Literal["skip", "raise"]
-"""What happens when a member that is asked for something is out of reach."""
 Permission: TypeAlias = Literal["read", "write", "delete"]
-
-RETRY_SECONDS = 10.0
-"""How long a member that was out of reach is left out, unless a chain is told otherwise."""
 
 
 class Member(Protocol):

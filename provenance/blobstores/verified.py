@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from provenance.types import BlobKey
-
-Verify: TypeAlias = Literal["once", "always", "never"]
 
 _MOST = 1 << 16
 _SMALL_BYTES = 1 << 20

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from provenance.config.problems import problem, unexpected, unknown
 from provenance.config.schema import (
@@ -20,8 +19,7 @@ from provenance.config.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A blobstore or repo that is to be built."""
 
     name: str
@@ -30,16 +28,14 @@ class Entry:
     options: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """An entry that is too incomplete to be built, which is no error if it is the prototype of another one."""
 
     path: str
     lacks: str
 
 
-@dataclass(frozen=True, slots=True)
-class Blueprint:
+class Blueprint(NamedTuple):
     """Everything a configuration says, checked."""
 
     blobstores: Mapping[str, Entry]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from provenance.config.blueprint import Blueprint, Entry
 from provenance.config.problems import problem
@@ -36,8 +35,7 @@ _CLASSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """What a blueprint describes, ready for use."""
 
     blobstores: Mapping[str, BlobStore]

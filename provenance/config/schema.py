@@ -8,14 +8,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from provenance._util.access import Shared
 from provenance._util.sizes import parse_size
-from provenance.blobstores.local_cache import DEFAULT_CACHE_BYTES
-from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, WritePolicy
-from provenance.blobstores.verified import Verify
+from provenance.blobstores.choices import DEFAULT_CACHE_BYTES, RETRY_SECONDS, OnUnreachable, Verify, WritePolicy
 from provenance.config.environment import plain
 from provenance.config.problems import EnvironmentText
 from provenance.state import LEASE_SECONDS
@@ -25,8 +22,7 @@ SectionName: TypeAlias = Literal["blobstores", "artifact_repos"]
 Place: TypeAlias = Literal["", "path", "url", "database"]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What values an option takes.
 
     Attributes
@@ -56,8 +52,7 @@ class Kind:
     refers_to: SectionName | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One key of an entry."""
 
     name: str
@@ -67,8 +62,7 @@ class Option:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EntryType:
+class EntryType(NamedTuple):
     """One value of ``type``, and the options that entries of this type have.
 
     `protocol` is the one of the URL, where the type stands for a single one.
@@ -84,8 +78,7 @@ class EntryType:
         return next((option for option in self.options if option.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One of the two mappings of names to entries."""
 
     name: SectionName

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 from provenance import state
-from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
+from provenance.artifacts.archived import ArchivedFile
 from provenance.artifacts.artifact import Artifact
 from provenance.engine.options import normalize_custom_fields
 from provenance.engine.preview import preview_inputs
@@ -19,7 +19,7 @@ from provenance.errors import BlobCorruptError
 from provenance.hashing import SCHEME, digest_of, hash_file
 from provenance.repos.capture import note_use
 from provenance.serializers import pack
-from provenance.types import INPUTS_SERIALIZER, JSON, ArtifactId, ArtifactRecord, Draft, Durations
+from provenance.types import FILE_SERIALIZER, INPUTS_SERIALIZER, JSON, ArtifactId, ArtifactRecord, Draft, Durations
 
 if TYPE_CHECKING:
     from provenance.artifacts.proxy import ArtifactProxy

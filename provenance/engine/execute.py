@@ -5,20 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from provenance._util.deferred import Deferred
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import ArtifactProxy, lazy_proxy, plain_value
-from provenance.artifacts.unwrapping import unwrap_each
 from provenance.engine.call import Call, look_up, prepare
-from provenance.engine.failing import report_failed
 from provenance.engine.frames import Frame, entered
-from provenance.engine.purity import refuse_impure
-from provenance.engine.record import Computed
-from provenance.engine.results import record_result
 from provenance.engine.spec import FunctionSpec
-from provenance.engine.turns import Steps, Turn, take_turn, wait, wait_async
 from provenance.errors import (
     BlobCorruptError,
     BlobNotFoundError,
@@ -30,6 +25,19 @@ from provenance.errors import (
 )
 from provenance.repos.capture import note_use
 from provenance.types import ArtifactRecord, Kargs, RecipeKey
+
+if TYPE_CHECKING:
+    from provenance.artifacts import unwrapping
+    from provenance.engine import failing, purity, results, turns
+    from provenance.engine import record as recording
+    from provenance.engine.record import Computed
+    from provenance.engine.turns import Steps, Turn
+else:
+    # What only a miss needs.
+    unwrapping = Deferred("provenance.artifacts.unwrapping")
+    failing, purity, recording, results, turns = (
+        Deferred(f"provenance.engine.{name}") for name in ("failing", "purity", "record", "results", "turns")
+    )
 
 logger = logging.getLogger("provenance")
 
@@ -52,7 +60,7 @@ def _run(call: Call) -> object:
 
 def _compute_in_turn(call: Call) -> object:
     """Compute a call, or wait for an equal one that is being computed."""
-    turn = wait(take_turn(call))
+    turn = turns.wait(turns.take_turn(call))
     if isinstance(turn, ArtifactRecord):
         return _deliver_hit(call, turn)
     with turn:
@@ -80,7 +88,7 @@ async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs)
     kargs, varargs = spec.bind(args, kwargs)
     call = prepare(spec, kargs, varargs)
     record = look_up(call)
-    turn = await wait_async(take_turn(call)) if record is None else record
+    turn = await turns.wait_async(turns.take_turn(call)) if record is None else record
     if isinstance(turn, ArtifactRecord):
         return _deliver_hit(call, turn)
     with turn:
@@ -91,7 +99,7 @@ async def run_async(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs)
         except BaseException as error:
             _abandon(body, error)
             raise
-        return await wait_async(_finish(body, value, turn))
+        return await turns.wait_async(_finish(body, value, turn))
 
 
 class _Body:
@@ -119,8 +127,8 @@ def _body_arguments(call: Call, frame: Frame) -> tuple[Kargs, tuple[object, ...]
     def value_of(proxy: object) -> object:
         return frame.plain(cast("ArtifactProxy", proxy))
 
-    kargs = {name: unwrap_each(value, value_of) for name, value in call.kargs.items()}
-    return kargs, tuple(unwrap_each(value, value_of) for value in call.varargs)
+    kargs = {name: unwrapping.unwrap_each(value, value_of) for name, value in call.kargs.items()}
+    return kargs, tuple(unwrapping.unwrap_each(value, value_of) for value in call.varargs)
 
 
 def compute_call(call: Call, turn: Turn | None = None) -> object:
@@ -132,17 +140,17 @@ def compute_call(call: Call, turn: Turn | None = None) -> object:
     except BaseException as error:
         _abandon(body, error)
         raise
-    return wait(_finish(body, value, turn or Turn(call)))
+    return turns.wait(_finish(body, value, turn or turns.Turn(call)))
 
 
 def _abandon(body: _Body, error: BaseException) -> None:
     """Leave nothing wrong behind a body that raised: it may have changed inputs before it passed them on."""
     call, computed = body.call_record, body.frame.computed
-    report_failed(call, error, perf_counter() - body.started)
+    failing.report_failed(call, error, perf_counter() - body.started)
     if not computed:
         return
     try:
-        refuse_impure(call, body.kargs, body.varargs)
+        purity.refuse_impure(call, body.kargs, body.varargs)
     except ImpureFunctionError:
         _forget_nested(body.frame)
     else:
@@ -154,14 +162,14 @@ def _finish(body: _Body, value: object, turn: Turn) -> Steps[object]:
     call = body.call_record
     seconds = perf_counter() - body.started
     try:
-        refuse_impure(call, body.kargs, body.varargs)
+        purity.refuse_impure(call, body.kargs, body.varargs)
         calls = (*body.frame.calls, *body.frame.handed_out.found())
-        computed = Computed(value=value, seconds=seconds, calls=calls)
+        computed = recording.Computed(value=value, seconds=seconds, calls=calls)
         result = yield from _recorded(call, computed, turn)
     except UsageError as error:
         if isinstance(error, ImpureFunctionError):
             _forget_nested(body.frame)
-        report_failed(call, error, seconds)
+        failing.report_failed(call, error, seconds)
         raise
     if is_proxy(result):
         artifact = cast("ArtifactProxy", result).artifact
@@ -174,7 +182,7 @@ def _finish(body: _Body, value: object, turn: Turn) -> Steps[object]:
 def _recorded(call: Call, computed: Computed, turn: Turn) -> Steps[object]:
     while True:
         try:
-            result = record_result(call, computed, turn.lease)
+            result = results.record_result(call, computed, turn.lease)
         except LeaseLostError:
             winner = yield from turn.lost()
             if winner is not None:

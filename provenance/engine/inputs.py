@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from provenance.engine.digests import Digests
@@ -28,8 +27,7 @@ class Inputs(NamedTuple):
     carriers: list[tuple[str, CarriesArtifact]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Recorded:
+class _Recorded(NamedTuple):
     kargs: Kargs
     varargs: tuple[object, ...]
 

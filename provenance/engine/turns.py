@@ -6,7 +6,6 @@ not get it asks again after ever longer pauses, which also tells when the artifa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -15,14 +14,20 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextvars import ContextVar
 from itertools import count
-from typing import Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
+from provenance._util.deferred import Deferred
 from provenance.engine.call import Call, is_usable
 from provenance.engine.heartbeat import heartbeat
 from provenance.engine.waiting import lend_thread
 from provenance.errors import RepoUnreachableError, StorageError
 from provenance.repos.forking import reset_at_fork
 from provenance.types import ArtifactId, ArtifactRecord, Claim, Lease, Leases, Repo
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = Deferred("asyncio")  # only coroutines need it
 
 logger = logging.getLogger("provenance")
 

@@ -8,13 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from provenance._util.payload import FileContent
-from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile, canonical_extension
+from provenance.artifacts.archived import ArchivedFile, canonical_extension
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import ArtifactProxy, plain_value
 from provenance.errors import ArchiveError, SerializationError
 from provenance.hashing import fingerprint, hash_file
 from provenance.serializers import pack, serializer_for
-from provenance.types import ArtifactRecord, BlobRef, CarriesArtifact, InputEdge, Payload, Repo, ValueId
+from provenance.types import (
+    FILE_SERIALIZER,
+    ArtifactRecord,
+    BlobRef,
+    CarriesArtifact,
+    InputEdge,
+    Payload,
+    Repo,
+    ValueId,
+)
 
 FALLBACK_SERIALIZER = "cloudpickle"
 

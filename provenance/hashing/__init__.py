@@ -7,20 +7,36 @@ Equal values have equal hashes in every process; values of different types have 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 from blake3 import blake3
 
+from provenance._util.deferred import Deferred
 from provenance.hashing import bulk, grammar, inline
-from provenance.hashing.containers import STAND_IN
-from provenance.hashing.digest import ahead, hexdigest_of
-from provenance.hashing.files import hash_file
-from provenance.hashing.naming import type_name
-from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
-from provenance.hashing.registry import register_encoder
-from provenance.hashing.representation import value_repr
-from provenance.hashing.walk import encode
+from provenance.hashing.digest import hexdigest_of
 from provenance.types import CarriesArtifact, Fingerprint
+
+if TYPE_CHECKING:
+    from provenance.hashing import walk
+    from provenance.hashing.digest import ahead
+    from provenance.hashing.files import hash_file
+    from provenance.hashing.naming import type_name
+    from provenance.hashing.parts import Array, Attributes, Parts, Undetermined
+    from provenance.hashing.registry import register_encoder
+    from provenance.hashing.representation import value_repr
+else:
+    walk = Deferred("provenance.hashing.walk")  # atoms and flat containers of them need no walk
+
+_HOMES = {
+    "digest": "ahead",
+    "files": "hash_file",
+    "naming": "type_name",
+    "parts": "Array Attributes Parts Undetermined",
+    "registry": "register_encoder",
+    "representation": "value_repr",
+}
+_ORIGINS = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "SCHEME",
@@ -78,7 +94,7 @@ def fingerprint(
     HashingError
         A part of the value has no deterministic encoding; the message names the path to it.
     """
-    encoding = bulk.atom(value) if is_atom(value) and not carried else encode(value, path, carriers, carried)
+    encoding = bulk.atom(value) if is_atom(value) and not carried else walk.encode(value, path, carriers, carried)
     return Fingerprint(hexdigest_of(encoding), encoding)
 
 
@@ -87,9 +103,9 @@ def hash_argument(value: object, path: str, carriers: list[tuple[str, CarriesArt
     kind = type(value)
     if kind in grammar.ATOMS:
         return hexdigest_of(bulk.atom(value))
-    stand_in = getattr(kind, STAND_IN, None)
+    stand_in = getattr(kind, grammar.STAND_IN, None)
     if stand_in is None:
-        return hexdigest_of(encode(value, path, carriers))
+        return hexdigest_of(walk.encode(value, path, carriers))
     carriers.append((path, cast("CarriesArtifact", value)))
     return hexdigest_of(stand_in(value))
 
@@ -117,7 +133,7 @@ def hash_value(value: object) -> str:
         A part of the value has no deterministic encoding; the message names the path to it.
     """
     data = inline.small(value)
-    return hexdigest_of(encode(value)) if data is None else blake3(data).digest().hex()
+    return hexdigest_of(walk.encode(value)) if data is None else blake3(data).digest().hex()
 
 
 def hash_atom(value: object) -> str:
@@ -136,3 +152,12 @@ def key_of(*parts: object) -> str:
 def digest_of(*parts: object) -> str:
     """Return the digest of a tuple of plain builtin values: 64 hex digits, the same as ``hash_value(parts)``."""
     return hash_value(parts)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ORIGINS:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"{__name__}.{_ORIGINS[name]}"), name)
+    globals()[name] = value
+    return value

@@ -22,8 +22,6 @@ from provenance.hashing.frames import (
 from provenance.hashing.functions import References, definition
 from provenance.hashing.parts import Array, Attributes, Definitions, Description, Parts
 
-STAND_IN = "__provenance_encoding__"
-
 
 class Walker(Protocol):
     """What opening a container needs of the walk it is part of."""
@@ -83,7 +81,7 @@ def _items_of(
 
 def _writers(kinds: set[type]) -> dict[type, Callable[[Any], bytes]] | None:
     """How to write each kind when all are atoms or stand-ins; else None."""
-    writers = {kind: bulk.atom if kind in grammar.ATOMS else getattr(kind, STAND_IN, None) for kind in kinds}
+    writers = {kind: bulk.atom if kind in grammar.ATOMS else getattr(kind, grammar.STAND_IN, None) for kind in kinds}
     return writers if all(writers.values()) else None  # type: ignore[return-value]
 
 

@@ -36,6 +36,8 @@ INLINE_LIMIT = 4096
 PACK_MINIMUM = 64
 """Number of strings from which a sequence of strings is packed. Part of the format."""
 
+STAND_IN = "__provenance_encoding__"
+"""What the type of an object has that stands for a value: a method that gives the C() of the value."""
 ATOMS: frozenset[type] = frozenset({NoneType, bool, int, float, complex, str, bytes})
 """The exact types that are encoded without looking at anything else."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from provenance.errors import HashingError
 from provenance.hashing import bulk, functions, grammar, inline, stdlib  # noqa: F401  stdlib registers its encoders
-from provenance.hashing.containers import DESCRIPTIONS, OPENERS, STAND_IN, Opener
+from provenance.hashing.containers import DESCRIPTIONS, OPENERS, Opener
 from provenance.hashing.digest import conclude
 from provenance.hashing.frames import Context, Frame, Visit, path_of
 from provenance.hashing.objects import encoder_of_class
@@ -154,7 +154,7 @@ class Walk:
         return opener(self, value)
 
     def _opener_for(self, kind: type, value: object) -> Opener:
-        if hasattr(kind, STAND_IN):
+        if hasattr(kind, grammar.STAND_IN):
             return Walk._stand_in  # type: ignore[return-value]
         try:
             encoder = encoder_of_class(kind)

@@ -8,14 +8,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from provenance._util.parallel import for_each
-from provenance.artifacts.archived import FILE_SERIALIZER, ArchivedFile
+from provenance._util.deferred import Deferred
 from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
-from provenance.artifacts.labels import Labels, normalize_labels
-from provenance.artifacts.sets import ArtifactSet
 from provenance.errors import (
     ArtifactNotFoundError,
     BlobCorruptError,
@@ -28,12 +25,10 @@ from provenance.errors import (
     StorageError,
 )
 from provenance.repos.failures import Failure, left_out
-from provenance.repos.labellings import Arrange, History
-from provenance.repos.local_files import local_file
 from provenance.repos.located import Located, read_located
-from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.serializers import unpack
 from provenance.types import (
+    FILE_SERIALIZER,
     INPUTS_SERIALIZER,
     JSON,
     ArtifactId,
@@ -53,6 +48,23 @@ from provenance.types import (
     SetRecord,
     ValueId,
 )
+
+if TYPE_CHECKING:
+    from provenance._util import parallel
+    from provenance.artifacts import archived
+    from provenance.artifacts import labels as artifact_labels
+    from provenance.artifacts import sets as artifact_sets
+    from provenance.artifacts.labels import Labels
+    from provenance.artifacts.sets import ArtifactSet
+    from provenance.repos import local_files
+    from provenance.repos.labellings import Arrange, History
+    from provenance.repos.queries import FailedCallQuery, Query, Row
+else:
+    parallel = Deferred("provenance._util.parallel")
+    archived = Deferred("provenance.artifacts.archived")
+    artifact_labels = Deferred("provenance.artifacts.labels")
+    artifact_sets = Deferred("provenance.artifacts.sets")
+    local_files = Deferred("provenance.repos.local_files")
 
 _VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
 
@@ -215,7 +227,7 @@ class BaseRepo(ABC):
                 in_blobs.append(position)
             else:
                 values[position] = artifact.value
-        read = for_each(lambda position: artifacts[position].value, in_blobs, at_once=_READ_AT_ONCE)
+        read = parallel.for_each(lambda position: artifacts[position].value, in_blobs, at_once=_READ_AT_ONCE)
         for position, value in zip(in_blobs, read, strict=True):
             values[position] = value
         return values
@@ -235,7 +247,9 @@ class BaseRepo(ABC):
         found = located.record
         if found.serializer == FILE_SERIALIZER:
             key = BlobKey(found.value_id) if found.value_blob is None else found.value_blob.key
-            return ArchivedFile(local_file(located.source, key, stays=located.stays), found.value_id)
+            return archived.ArchivedFile(
+                local_files.local_file(located.source, key, stays=located.stays), found.value_id
+            )
         with reading_from(self):
             return unpack(located.source, found.serializer, found.load_kwargs)
 
@@ -262,7 +276,7 @@ class BaseRepo(ABC):
         self._require("write")
         if len(self.find_records(artifact_set.artifact_ids)) < len(artifact_set):
             return artifact_set.put(self)
-        return ArtifactSet.from_record(self.save_set(artifact_set.to_record()))
+        return artifact_sets.ArtifactSet.from_record(self.save_set(artifact_set.to_record()))
 
     def get_set_by_id(self, set_id: object) -> ArtifactSet:
         """Return the set with this id, with the labels it was last saved under.
@@ -279,7 +293,7 @@ class BaseRepo(ABC):
         if record is None:
             msg = f"no artifact set {key} in repo {self._name!r}"
             raise SetNotFoundError(msg)
-        return ArtifactSet.from_record(record)
+        return artifact_sets.ArtifactSet.from_record(record)
 
     def get_set_by_labels(self, labels: Labels) -> ArtifactSet:
         """Return the set that was last saved under labels that contain these.
@@ -296,7 +310,7 @@ class BaseRepo(ABC):
         SetNotFoundError
             No set was saved under such labels.
         """
-        normalized = normalize_labels(labels)
+        normalized = artifact_labels.normalize_labels(labels)
         if normalized is None:
             msg = "labels must be a string or a JSON object, not None"
             raise InvalidLabelsError(msg)
@@ -304,7 +318,7 @@ class BaseRepo(ABC):
         if record is None:
             msg = f"no artifact set with labels {labels!r:.200} in repo {self._name!r}"
             raise SetNotFoundError(msg)
-        return ArtifactSet.from_record(record)
+        return artifact_sets.ArtifactSet.from_record(record)
 
     def contains_set(self, set_id: object) -> bool:
         """Tell whether a set, given by its id or as itself, is stored here.

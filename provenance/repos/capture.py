@@ -9,16 +9,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provenance import state
 from provenance._util.callers import caller_level
+from provenance._util.deferred import Deferred
 from provenance.artifacts.artifact import Artifact
-from provenance.artifacts.labels import Labels, normalize_labels
-from provenance.artifacts.sets import ArtifactSet
 from provenance.errors import IncompleteSetWarning
 from provenance.repos.parts import parts_of
 from provenance.types import ArtifactId, ArtifactRecord
+
+if TYPE_CHECKING:
+    from provenance.artifacts import labels as artifact_labels
+    from provenance.artifacts import sets as artifact_sets
+    from provenance.artifacts.labels import Labels
+    from provenance.artifacts.sets import ArtifactSet
+else:
+    artifact_labels = Deferred("provenance.artifacts.labels")
+    artifact_sets = Deferred("provenance.artifacts.sets")
 
 
 class Later(NamedTuple):
@@ -100,7 +108,7 @@ def capturing() -> Iterator[Capture]:
         _captures.reset(token)
 
 
-class CapturedSet(list[ArtifactSet]):
+class CapturedSet(list["ArtifactSet"]):
     """What `capture_set` yields: a list that holds the set once the block is over."""
 
     @property
@@ -157,12 +165,12 @@ def capture_set(
     InvalidLabelsError
         The labels are not JSON; raised before the block runs.
     """
-    normalized = normalize_labels(labels)
-    initial = frozenset() if initial_set is None else ArtifactSet(initial_set).artifact_ids
+    normalized = artifact_labels.normalize_labels(labels)
+    initial = frozenset() if initial_set is None else artifact_sets.ArtifactSet(initial_set).artifact_ids
     result = CapturedSet()
     with capturing() as capture:
         yield result
-    result.append(ArtifactSet(initial | capture.settled_ids(), normalized).put())
+    result.append(artifact_sets.ArtifactSet(initial | capture.settled_ids(), normalized).put())
 
 
 def provenance_set(

@@ -15,7 +15,8 @@ from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.artifacts.labels import Labels
 from provenance.artifacts.sets import ArtifactSet
-from provenance.blobstores.tiers import RETRY_SECONDS, OnUnreachable, Tiers, WritePolicy, worst
+from provenance.blobstores.choices import RETRY_SECONDS, OnUnreachable, WritePolicy
+from provenance.blobstores.tiers import Tiers, worst
 from provenance.errors import (
     BlobNotFoundError,
     NotFoundError,

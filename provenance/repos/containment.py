@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from blake3 import blake3
 
 from provenance.repos.json_fields import dump_json
-from provenance.types import JSON, ArtifactId
+from provenance.types import JSON, ArtifactId, ArtifactRecord
 
 _DIGEST_BYTES = 15
 
@@ -49,6 +49,11 @@ def wanted_items(
 ) -> frozenset[str]:
     """The texts that an artifact has among its `stored_items` if and only if it is to be found by all of these."""
     return frozenset((*_field_items(fields, (), is_wanted=True), *_input_items(inputs, input_artifacts)))
+
+
+def input_artifacts(record: ArtifactRecord) -> set[ArtifactId]:
+    """The artifacts that were arguments of a call, or inside of them."""
+    return {edge.artifact_id for edge in record.edges if edge.kind == "input"}
 
 
 def _field_items(value: JSON | Mapping[str, JSON], path: tuple[str, ...], *, is_wanted: bool) -> Iterator[str]:

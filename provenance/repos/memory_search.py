@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from provenance.artifacts.found_rows import ArtifactRow, JobRow, RunRow, SetRow
-from provenance.repos.containment import contains
+from provenance.repos.containment import contains, input_artifacts
 from provenance.repos.job_tally import Tally
 from provenance.repos.json_fields import label_items
 from provenance.repos.parts import parts_of
@@ -100,11 +100,6 @@ def _is_made_by(record: ArtifactRecord, function: FunctionName) -> bool:
 def has_contents(fields: Mapping[str, JSON], inputs: Mapping[str, str], query: ArtifactQuery) -> bool:
     """Whether custom fields and inputs are those that a query asks for."""
     return contains(cast("JSON", fields), cast("JSON", query.fields)) and query.inputs.items() <= inputs.items()
-
-
-def input_artifacts(record: ArtifactRecord) -> set[ArtifactId]:
-    """The artifacts that were arguments of a call, or inside of them."""
-    return {edge.artifact_id for edge in record.edges if edge.kind == "input"}
 
 
 def _members(snapshot: Snapshot, labels: Mapping[str, JSON]) -> set[ArtifactId]:

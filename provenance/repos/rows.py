@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from provenance.errors import LeaseLostError
-from provenance.repos.labellings import Arrange, History
-from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -25,6 +23,10 @@ from provenance.types import (
     SetRecord,
     ValueId,
 )
+
+if TYPE_CHECKING:
+    from provenance.repos.labellings import Arrange, History
+    from provenance.repos.queries import FailedCallQuery, Query, Row
 
 
 class Inserted(NamedTuple):

@@ -6,26 +6,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
+from provenance._util.deferred import Deferred
 from provenance._util.payload import bytes_of
-from provenance.artifacts.archived import FILE_SERIALIZER
 from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import BlobNotFoundError, TierUnavailableError
 from provenance.repos.base import BaseRepo, OnBlob
 from provenance.repos.cache import RecordCache
-from provenance.repos.copying import Intake
 from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
-from provenance.repos.labellings import Arrange, History
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
 from provenance.repos.presence import keys_there, lost_values
-from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
 from provenance.serializers import unpack
 from provenance.types import (
+    FILE_SERIALIZER,
     JSON,
     ArtifactId,
     ArtifactRecord,
@@ -44,6 +42,13 @@ from provenance.types import (
     SetRecord,
     ValueId,
 )
+
+if TYPE_CHECKING:
+    from provenance.repos import copying
+    from provenance.repos.labellings import Arrange, History
+    from provenance.repos.queries import FailedCallQuery, Query, Row
+else:
+    copying = Deferred("provenance.repos.copying")
 
 INLINE_LIMIT = 16 << 10
 """Up to how many bytes a value, or the inputs of a call, are kept in the row instead of the blobstore."""
@@ -276,7 +281,7 @@ class SingleRepo(BaseRepo):
     def put_each(self, artifacts: Sequence[Artifact], on_blob: OnBlob | None = None) -> list[Artifact | Failure]:
         """Store artifacts of other repos here, and return for each what it is here, or why it could not be stored."""
         self._require("write")
-        outcomes = Intake(self, self._rows, self._store, on_blob).take(artifacts)
+        outcomes = copying.Intake(self, self._rows, self._store, on_blob).take(artifacts)
         stored = [outcome for outcome in outcomes if isinstance(outcome, ArtifactRecord)]
         self._cache.drop([record.id for record in stored])  # lost bytes may have been replaced
         self._cache.add(stored, self._cache.drops)

@@ -10,15 +10,21 @@ import errno
 import io
 import pickle
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from provenance._util.deferred import Deferred
 from provenance._util.payload import Buffers, Streamed
 from provenance.errors import ProvenanceError
-from provenance.serializers.failures import dump_failure
-from provenance.serializers.mapping import MAP_FROM_BYTES, check_mode, file_memory
-from provenance.serializers.pickling import dump_stream
 from provenance.serializers.records import Kwargs, Serializer
 from provenance.types import Payload
+
+if TYPE_CHECKING:
+    from provenance.serializers import failures, mapping, pickling
+else:
+    # What small values that are read do not need.
+    failures, mapping, pickling = (
+        Deferred(f"provenance.serializers.{name}") for name in ("failures", "mapping", "pickling")
+    )
 
 _LARGE_BYTES = 1 << 16
 _MOST_MAPS = 64
@@ -43,12 +49,12 @@ def pack(value: object, kwargs: Kwargs) -> Payload:
         sizes.append(buffer.raw().nbytes)
         return False
 
-    stream = dump_stream(value, keep_out)
+    stream = pickling.dump_stream(value, keep_out)
     if not sizes:
         return Buffers((stream,))
     if sum(sizes) >= _LARGE_BYTES and len(sizes) <= _MOST_MAPS and _FRAMES not in bytes(stream):
         return _joblib_payload(value, {})
-    return Buffers((dump_stream(value, None),))
+    return Buffers((pickling.dump_stream(value, None),))
 
 
 def _joblib_payload(value: object, kwargs: Kwargs) -> Streamed:
@@ -62,7 +68,7 @@ def _joblib_payload(value: object, kwargs: Kwargs) -> Streamed:
         except (OSError, ProvenanceError):
             raise
         except Exception as exc:  # whatever a value's own pickling raises
-            raise dump_failure(value, "joblib", exc) from exc
+            raise failures.dump_failure(value, "joblib", exc) from exc
 
     return Streamed(write)
 
@@ -71,7 +77,7 @@ def unpack(source: bytes | Path, kwargs: Kwargs) -> object:
     """Read a value back; ``mmap_mode`` is ``"c"`` (copy-on-write) by default, other options are `joblib.load`'s."""
     if not kwargs and isinstance(source, bytes) and _is_plain_pickle(source):
         return pickle.loads(source)  # noqa: S301  bytes are verified first
-    mode = check_mode(kwargs.get("mmap_mode", "c"))
+    mode = mapping.check_mode(kwargs.get("mmap_mode", "c"))
     options = {key: option for key, option in kwargs.items() if key != "mmap_mode"}
     if isinstance(source, Path):
         return _unpack_file(source, mode, options)
@@ -83,9 +89,9 @@ def _unpack_file(path: Path, mode: str | None, options: dict[str, object]) -> ob
         head = file.read(_HEAD_BYTES)
     if head[:1] != _PICKLE:
         return _joblib_load(path, None, options)
-    if not options and _MARK not in head and _is_plain_pickle(memory := file_memory(path, "r")):
+    if not options and _MARK not in head and _is_plain_pickle(memory := mapping.file_memory(path, "r")):
         return pickle.loads(memory)  # noqa: S301  bytes are verified first
-    if mode is None or path.stat().st_size < MAP_FROM_BYTES:
+    if mode is None or path.stat().st_size < mapping.MAP_FROM_BYTES:
         return _joblib_load(path, None, options)
     return _joblib_load(path, mode, options)
 

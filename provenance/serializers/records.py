@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from provenance.types import Payload
 
@@ -14,8 +13,7 @@ Pack: TypeAlias = Callable[[object, Kwargs], Payload]
 Unpack: TypeAlias = Callable[[bytes | Path, Kwargs], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Serializer:
+class Serializer(NamedTuple):
     """How values become bytes and bytes become values again.
 
     Attributes

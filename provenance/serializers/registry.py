@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from provenance._util.deferred import Deferred
 from provenance.errors import ProvenanceError, SerializationError
-from provenance.serializers import cloudpickle_, joblib_, npy, parquet, pickle5
-from provenance.serializers.by_filename import Dump, Load, by_filename
-from provenance.serializers.failures import dump_failure, load_failure
 from provenance.serializers.records import Kwargs, Serializer, dotted_name
 from provenance.types import Payload
 
+if TYPE_CHECKING:
+    from provenance.serializers import by_filename, failures
+    from provenance.serializers.by_filename import Dump, Load
+else:
+    by_filename = Deferred("provenance.serializers.by_filename")
+    failures = Deferred("provenance.serializers.failures")
+
 DEFAULT = "joblib"
 
-_builtin = {s.name: s for s in (module.SERIALIZER for module in (joblib_, cloudpickle_, pickle5, npy, parquet))}
-_serializers: dict[str, Serializer] = dict(_builtin)
+_BUILTIN = {name: f"provenance.serializers.{name}" for name in ("pickle5", "npy", "parquet")}
+_BUILTIN |= {name: f"provenance.serializers.{name}_" for name in ("joblib", "cloudpickle")}
+"""The modules of the built-in serializers, each imported when it is first needed."""
+_serializers: dict[str, Serializer] = {}
 _by_class: dict[type | str, str] = dict.fromkeys(
     (
         "numpy.ndarray",
@@ -31,7 +40,7 @@ _by_class: dict[type | str, str] = dict.fromkeys(
         "xarray.core.dataset.Dataset",
         "xarray.core.dataarray.DataArray",
     ),
-    pickle5.SERIALIZER.name,
+    "pickle5",
 )
 
 
@@ -65,15 +74,15 @@ def register_serializer(
     SerializationError
         The name is empty or that of a built-in serializer, or `dump` or `load` cannot be called.
     """
-    if not isinstance(name, str) or not name or name in _builtin:
-        msg = f"a serializer cannot be named {name!r}: choose a non-empty name other than {sorted(_builtin)}"
+    if not isinstance(name, str) or not name or name in _BUILTIN:
+        msg = f"a serializer cannot be named {name!r}: choose a non-empty name other than {sorted(_BUILTIN)}"
         raise SerializationError(msg)
     for role, function in (("dump", dump), ("load", load)):
         if not callable(function):
             msg = f"{role} of serializer {name!r} must be callable, got {type(function).__name__}"
             raise SerializationError(msg)
     keys = [classes] if isinstance(classes, type | str) else list(classes)
-    _serializers[name] = by_filename(name, dump, load, content_type)
+    _serializers[name] = by_filename.by_filename(name, dump, load, content_type)
     _by_class.update(dict.fromkeys(keys, name))
 
 
@@ -100,13 +109,21 @@ def get_serializer(name: str) -> Serializer:
     try:
         return _serializers[name]
     except (KeyError, TypeError):
-        raise _unknown(name) from None
+        if name not in _names():
+            raise _unknown(name) from None
+    serializer: Serializer = import_module(_BUILTIN[name]).SERIALIZER
+    return _serializers.setdefault(name, serializer)
+
+
+def _names() -> list[str]:
+    """All serializers."""
+    return sorted({*_BUILTIN, *_serializers})
 
 
 def _unknown(name: object) -> SerializationError:
     from difflib import get_close_matches  # noqa: PLC0415  only needed for this message
 
-    near = get_close_matches(str(name), _serializers, n=3, cutoff=0.5) or sorted(_serializers)
+    near = get_close_matches(str(name), _names(), n=3, cutoff=0.5) or _names()
     choices = ", ".join(repr(choice) for choice in near)
     return SerializationError(
         f"there is no serializer {name!r} in this process: did you mean {choices}? "
@@ -137,7 +154,7 @@ def pack(value: object, name: str, kwargs: Kwargs) -> Payload:
     except ProvenanceError:
         raise
     except Exception as exc:  # whatever a value's own pickling raises
-        raise dump_failure(value, name, exc) from exc
+        raise failures.dump_failure(value, name, exc) from exc
 
 
 def unpack(source: bytes | Path, name: str, kwargs: Kwargs) -> object:
@@ -154,4 +171,4 @@ def unpack(source: bytes | Path, name: str, kwargs: Kwargs) -> object:
     except ProvenanceError:
         raise
     except Exception as exc:  # whatever a value's own unpickling raises
-        raise load_failure(name, exc) from exc
+        raise failures.load_failure(name, exc) from exc

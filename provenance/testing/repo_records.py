@@ -12,7 +12,6 @@ from blake3 import blake3
 
 import provenance as p
 from provenance._util.payload import Buffers, FileContent
-from provenance.artifacts.archived import FILE_SERIALIZER
 from provenance.artifacts.proxy import reference_proxy
 from provenance.errors import (
     BlobNotFoundError,
@@ -24,6 +23,7 @@ from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, RUN, WEIRD, a_draft, a_recipe, an_id, as_written, edge_to
 from provenance.testing.repo_case import RepoCase
 from provenance.types import (
+    FILE_SERIALIZER,
     INPUTS_SERIALIZER,
     Durations,
     InputEdge,

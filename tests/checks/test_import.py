@@ -8,7 +8,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import provenance as p
+import provenance.blobstores
+import provenance.engine
+import provenance.hashing
 
 HEAVY = {
     "alembic",
@@ -55,3 +60,10 @@ def test_every_public_name_is_there():
 
 def test_no_module_hides_a_public_name():
     assert [name for name in p.__all__ if importlib.util.find_spec(f"provenance.{name}")] == []
+
+
+@pytest.mark.parametrize("package", [provenance.blobstores, provenance.engine, provenance.hashing])
+def test_every_name_of_a_lazy_package_is_there(package):
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+    with pytest.raises(AttributeError, match=f"'{package.__name__}' has no attribute 'missing'"):
+        _ = package.missing

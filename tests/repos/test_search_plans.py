@@ -122,7 +122,7 @@ def test_a_page_is_not_sorted(sqlite, monkeypatch):
 
 
 def state(repo):
-    return repo._rows._index._state()
+    return repo._rows._other.index._state()
 
 
 def test_storing_leaves_the_index_alone_and_a_search_brings_it_up_to_date(tmp_path, monkeypatch):

@@ -564,7 +564,7 @@ def test_look_ups_use_an_index(tmp_path):
     """No statement reads a whole table, which would cost more with each artifact."""
     repo = open_repo(tmp_path)
     rows = repo._rows
-    sets = rows._sets._sql
+    sets = rows._other.sets._sql
     statements = {
         **{name: vars(group)[name] for group in (rows._read, rows._recipe, rows._blob, sets) for name in vars(group)},
         "remove_artifacts": rows._write.remove_artifacts,

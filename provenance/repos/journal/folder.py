@@ -9,16 +9,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from provenance._util.access import make_folders
 from provenance._util.atomic import discard, publish, sweep, sync_folder
+from provenance._util.deferred import Deferred
 from provenance._util.payload import Streamed
-from provenance.blobstores.writer import spool
 from provenance.errors import StorageError
-from provenance.hashing import hash_file
 from provenance.repos.forking import reset_at_fork
-from provenance.repos.journal.entries import read_entry, write_entry
 from provenance.types import Draft
+
+if TYPE_CHECKING:
+    from provenance.blobstores import writer
+    from provenance.hashing import files
+    from provenance.repos.journal import entries
+else:
+    # Most journals are empty.
+    writer = Deferred("provenance.blobstores.writer")
+    files = Deferred("provenance.hashing.files")
+    entries = Deferred("provenance.repos.journal.entries")
 
 logger = logging.getLogger("provenance.repos")
 
@@ -55,8 +64,8 @@ class JournalFolder:
         StorageError
             The folder cannot be written, or the draft's bytes cannot be read.
         """
-        content = Streamed(lambda file: write_entry(draft, file))
-        spooled = spool(content, self._temporary, self._failed, durable=True)
+        content = Streamed(lambda file: entries.write_entry(draft, file))
+        spooled = writer.spool(content, self._temporary, self._failed, durable=True)
         path = self._entries / f"{time.time_ns():020}-{spooled.digest}{_ENDING}"
         try:
             publish(spooled.path, path)
@@ -85,10 +94,10 @@ class JournalFolder:
     def read(self, path: Path) -> Draft | None:
         """The draft in an entry; None if it is gone, written by a later version, or damaged and now set aside."""
         try:
-            if hash_file(path) != path.name.removesuffix(_ENDING)[-64:]:
+            if files.hash_file(path) != path.name.removesuffix(_ENDING)[-64:]:
                 self.set_aside(path, "its bytes no longer have the digest in its name")
                 return None
-            return read_entry(path)
+            return entries.read_entry(path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as exc:

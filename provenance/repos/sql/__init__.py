@@ -1,4 +1,7 @@
-"""A repo in a SQL database. Importing this loads SQLAlchemy."""
+"""A repo in a SQL database.
+
+SQLAlchemy is imported to make tables, to upgrade them and to search; all other statements are compiled ahead of time.
+"""
 
 from __future__ import annotations
 

@@ -46,14 +46,6 @@ class Dialect:
         """A table's name as it is written in statements."""
         return name if self.schema is None else f"{quoted(self.schema)}.{name}"
 
-    def __getattr__(self, name: str) -> Any:
-        """What its compiler has, for statements that are not compiled ahead of time yet."""
-        from importlib import import_module  # noqa: PLC0415  goes away with this method
-
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(import_module("provenance.repos.sql.compilers").compiler_for(self), name)
-
 
 def quoted(name: str) -> str:
     """A name as it is written in statements."""

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from provenance.repos.json_fields import dump_json
-from provenance.repos.queries import FailedCallQuery
 from provenance.repos.sql.database import Database, Row, Transaction
 from provenance.repos.sql.records import FAILURE_COLUMNS
 from provenance.repos.sql.texts import statements
@@ -14,6 +13,7 @@ from provenance.repos.storable_text import original_text, storable_text
 from provenance.types import FailedCall
 
 if TYPE_CHECKING:
+    from provenance.repos.queries import FailedCallQuery
     from provenance.repos.sql.statements import FailureStatements
 
 _TEXTS = ("name", "fn_module", "fn_name", "error_type", "message", "traceback")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.versions import SCHEMA_VERSION
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class Versions(NamedTuple):
     """What the tables say of themselves: their version, and the oldest that may read and write them."""
 
     schema_version: int
@@ -69,7 +67,7 @@ def _versions(database: Database) -> Versions:
     meta = database.dialect.table("meta")
     found = database.fetch_all(f"SELECT key, value FROM {meta}")  # noqa: S608  the name is quoted
     rows = cast("list[tuple[str, int]]", found)
-    known = {key: value for key, value in rows if key in Versions.__dataclass_fields__}
+    known = {key: value for key, value in rows if key in Versions._fields}
     try:
         return Versions(**known)
     except TypeError as exc:

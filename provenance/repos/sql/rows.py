@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
-from provenance.repos.labellings import Arrange, History
-from provenance.repos.queries import FailedCallQuery, Query, Row
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
-from provenance.repos.sql.failure_rows import FailureRows
-from provenance.repos.sql.identity import identity_of
-from provenance.repos.sql.job_rows import SqlJobs
-from provenance.repos.sql.lease_rows import LeaseRows
+from provenance.repos.sql.other_rows import OtherRows
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
-from provenance.repos.sql.search_index import SearchIndex
-from provenance.repos.sql.set_rows import SetRows
 from provenance.repos.sql.texts import statements
 from provenance.types import (
     JSON,
@@ -38,7 +30,10 @@ from provenance.types import (
 )
 
 if TYPE_CHECKING:
-    from provenance.repos.sql.search_rows import SearchRows
+    from provenance.repos.labellings import Arrange, History
+    from provenance.repos.queries import FailedCallQuery, Query, Row
+    from provenance.repos.sql.job_rows import SqlJobs
+    from provenance.repos.sql.lease_rows import LeaseRows
     from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
 
 
@@ -63,15 +58,23 @@ class SqlRows:
         self._write: WriteStatements = statements("WriteStatements", self._dialect)
         self._recipe: RecipeStatements = statements("RecipeStatements", self._dialect)
         self._blob: BlobStatements = statements("BlobStatements", self._dialect)
-        self._sets = SetRows(database)
-        self._failures = FailureRows(database)
-        self.jobs = SqlJobs(database, self._adding)
-        may_write = may_index and refusal is None
-        self._index = SearchIndex(database, may_write=may_write)
-        self.leases = LeaseRows(database, self._read.record)
-        self.identity = partial(identity_of, database, may_write=may_write)
+        self._other = OtherRows(database, self._adding, self._read.record, may_write=may_index and refusal is None)
         self._known_runs: set[str] = set()
         self.sweeps = UNKNOWN_SWEEPS
+
+    @property
+    def jobs(self) -> SqlJobs:
+        """The rows of jobs."""
+        return self._other.jobs
+
+    @property
+    def leases(self) -> LeaseRows:
+        """The leases."""
+        return self._other.leases
+
+    def identity(self) -> str | None:
+        """What tells the database from all others, if it has something that does."""
+        return self._other.identity()
 
     def _writing(self) -> AbstractContextManager[Transaction]:
         self._require_writable()
@@ -262,7 +265,7 @@ class SqlRows:
             self._put_run(transaction, new.run)
             updated = transaction.execute(self._write.update_artifact, (*row[1:], old.id)).fetchone()
             transaction.execute(self._write.remove_edges, (updated[0],))
-            self._index.replace(transaction, current, record)
+            self._other.index.replace(transaction, current, record)
             self._refer_to_blobs(transaction, record, new.blobs)
             self._release(transaction, [ref.key for ref in _blobs(current)])
             if current.value_id != record.value_id:
@@ -291,7 +294,7 @@ class SqlRows:
     def remove(self, ids: Collection[ArtifactId]) -> None:
         """Remove rows, and note which blobs nothing refers to any more."""
         with self._writing() as transaction:
-            self._index.remove(transaction, self._currents(transaction, ids).values())
+            self._other.index.remove(transaction, self._currents(transaction, ids).values())
             removed = transaction.execute(self._write.remove_artifacts, self._batch(ids)).fetchall()
             self._release(transaction, sorted({key for row in removed for key in row if key is not None}))
 
@@ -327,37 +330,37 @@ class SqlRows:
 
     def set_by_id(self, set_id: SetId) -> SetRecord | None:
         """A set, with the labels it was last saved under."""
-        return self._sets.by_id(set_id)
+        return self._other.sets.by_id(set_id)
 
     def latest_set(self, labels: Mapping[str, JSON]) -> SetRecord | None:
         """The set last saved under labels that contain these."""
-        return self._sets.latest(labels)
+        return self._other.sets.latest(labels)
 
     @repeatable
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store a set unless it is there, and append its labels to the history."""
         with self._adding() as transaction:
-            return self._sets.save(transaction, record)
+            return self._other.sets.save(transaction, record)
 
     def set_ids(self) -> set[SetId]:
         """The ids of all sets."""
-        return self._sets.ids()
+        return self._other.sets.ids()
 
     def label_history(self) -> History:
         """Under which labels sets were saved, in that order."""
-        return self._sets.history()
+        return self._other.sets.history()
 
     @repeatable
     def arrange_labels(self, arrange: Arrange) -> None:
         """Give the history of labels another order, and add to it; sets that are not here are left out of it."""
         with self._writing() as transaction:
-            self._sets.arrange(transaction, arrange)
+            self._other.sets.arrange(transaction, arrange)
 
     @repeatable
     def remove_set(self, set_id: SetId) -> None:
         """Remove a set with its history."""
         with self._writing() as transaction:
-            self._sets.remove(transaction, set_id)
+            self._other.sets.remove(transaction, set_id)
 
     # ---- calls that raised
 
@@ -366,27 +369,21 @@ class SqlRows:
         """Store a call that raised."""
         with self._adding() as transaction:
             self._put_run(transaction, run)
-            return self._failures.save(transaction, call)
+            return self._other.failures.save(transaction, call)
 
     def failed_calls(self, query: FailedCallQuery) -> list[FailedCall]:
         """The calls that raised that a query asks for, the last ones first."""
-        return self._failures.find(query)
+        return self._other.failures.find(query)
 
     # ---- searching
 
-    @cached_property
-    def _search(self) -> SearchRows:
-        from provenance.repos.sql.search_rows import SearchRows  # noqa: PLC0415  needs SQLAlchemy
-
-        return SearchRows(self._database, self._index)
-
     def search(self, query: Query) -> Iterator[Row]:
         """The rows that a query asks for, in its order, fetched as they are needed."""
-        return self._search.search(query)
+        return self._other.search.search(query)
 
     def count(self, query: Query) -> int:
         """How many rows a query asks for."""
-        return self._search.count(query)
+        return self._other.search.count(query)
 
     def close(self) -> None:
         """Close every connection; they are opened again when needed."""

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from provenance.errors import StorageError
-from provenance.repos.containment import stored_items
-from provenance.repos.memory_search import input_artifacts
+from provenance.repos.containment import input_artifacts, stored_items
 from provenance.repos.sql.database import Database, Transaction
 from provenance.repos.sql.texts import statements
 from provenance.types import ArtifactRecord
