@@ -96,7 +96,7 @@ class _Lookup:
         for number, steps in by_repo.items():
             repo = repos[number]
             try:
-                records = find(repo, list(dict.fromkeys(keys[step] for step in steps)))
+                records = engine.whole(find(repo, list(dict.fromkeys(keys[step] for step in steps))), repo)
             except RepoUnreachableError as error:
                 if not repo.counts_as_miss(error):
                     raise

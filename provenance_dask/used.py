@@ -53,7 +53,9 @@ def _find(work: Collection[_Work]) -> Iterable[Artifact]:
 def _settle(work: Collection[_Work]) -> tuple[Iterable[Artifact], str | None]:
     _compat.wait_for({key for _, key in work if key is not None})
     found = identify([step for step, _ in work])
-    missing = {step.token: step for step, key in work if key is not None and not _is_among(step, found)}
+    # What the results depend on that were found is missing only where it was deleted.
+    wanted = [step for step, key in work if key is not None] + [above for step in found for above in step.inputs]
+    missing = {step.token: step for step in wanted if not _is_among(step, found) and not step.spec.options.read_only}
     is_told = missing and not engine.settings().read_only
     return found.values(), _told(missing.values()) if is_told else None
 
@@ -67,8 +69,8 @@ def _told(steps: Collection[Step]) -> str:
     named = ", ".join(f"{count} of {name}" for name, count in counts.most_common(_MOST_NAMED))
     more = f" and of {len(counts) - _MOST_NAMED} other functions" if len(counts) > _MOST_NAMED else ""
     return (
-        f"{len(steps)} calls were handed to Dask in this block and have no stored result at its end, so they are not "
-        f"counted: {named}{more}; gather their results inside of the block"
+        f"calls of this block's graphs have no stored result at its end and are not counted: {named}{more}; they are "
+        "not done, could not be stored, or were deleted: gather what was handed out inside of the block"
     )
 
 

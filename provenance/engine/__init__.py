@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from provenance.hashing import SCHEME as HASH_SCHEME
     from provenance.hashing import digest_of, fingerprint
     from provenance.repos.capture import Later, is_capturing, note_later, note_use
+    from provenance.repos.parts import whole
     from provenance.state import default_repo, known_repos, resolve_repo, settings
 
 _HOMES = {
@@ -52,6 +53,7 @@ _HOMES = {
     "engine.working": "current_job working_for",
     "hashing": "digest_of fingerprint",
     "repos.capture": "Later is_capturing note_later note_use",
+    "repos.parts": "whole",
     "state": "default_repo known_repos resolve_repo settings",
 }
 _ORIGINS = {name: (home, name) for home, names in _HOMES.items() for name in names.split()}
@@ -102,6 +104,7 @@ __all__ = [
     "settings",
     "spec_of",
     "stored_calls",
+    "whole",
     "working_for",
 ]
 

@@ -15,6 +15,7 @@ from provenance.engine.inputs import Inputs, resolve_inputs
 from provenance.engine.mutation import refuse_mutated
 from provenance.engine.spec import FunctionSpec
 from provenance.errors import InvalidInputsError, RepoUnreachableError
+from provenance.repos.parts import whole
 from provenance.types import ArtifactId, ArtifactRecord, CarriesArtifact, Kargs, RecipeKey, Repo
 
 
@@ -137,5 +138,7 @@ def look_up(call: Call) -> ArtifactRecord | None:
 
 
 def is_usable(call: Call, record: ArtifactRecord) -> bool:
-    """Whether the value of a stored record is there."""
+    """Whether the value of a stored record is there, and of a composite all members."""
+    if record.composite and not whole({record.id: record}, call.repo):
+        return False
     return record.value_inline is not None or call.repo.has_value(record)

@@ -19,6 +19,7 @@ from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
+from provenance.repos.parts import members_of
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
 from provenance.serializers import unpack
@@ -299,7 +300,10 @@ class SingleRepo(BaseRepo):
         """Delete artifacts, and the recipe keys of what was made with them; see `BaseRepo.delete`."""
         self._require("delete")
         keys = list(dict.fromkeys(map(artifact_id_of, artifact_ids)))
-        self.remove_recipes({*keys, *self._rows.downstream(keys)})
+        # What is made with a composite refers to its members, and these do not refer to it.
+        members = {member for record in self._rows.records(keys).values() for member in members_of(record)}
+        affected = {*keys, *members}
+        self.remove_recipes({*affected, *self._rows.downstream(affected)})
         self._rows.remove(keys)
         self._cache.drop(keys)
         if self._store.permissions.delete:

@@ -67,6 +67,18 @@ class ChangeContract(RepoCase):
         repo.delete(an_id("elsewhere"))
         assert set(repo.find_recipes(keys)) == set(map(a_recipe, (0, 6)))
 
+    def test_recipe_keys_of_members_are_forgotten_with_their_composite(self, repo: BaseRepo) -> None:
+        lineage = {"member": (), "composite": (edge_to("member", "result"),), "user": (edge_to("member"),)}
+        for seed, edges in lineage.items():
+            draft = a_draft(seed, edges=edges, recipe=a_recipe(seed), composite=seed == "composite")
+            repo.save(draft)
+        repo.save(a_draft("holder", edges=(edge_to("held", "result"),)))
+        repo.save(a_draft("held", recipe=a_recipe("held")))
+        repo.batch_delete([an_id("composite"), an_id("holder")])
+        keys = [*map(a_recipe, lineage), a_recipe("held")]
+        assert set(repo.find_recipes(keys)) == {a_recipe("held")}
+        assert set(repo.find_records([*map(an_id, lineage)])) == {an_id("member"), an_id("user")}
+
     def test_recipe_keys_in_a_circle_of_references_are_forgotten(self, repo: BaseRepo) -> None:
         for seed, other in ((1, 2), (2, 1)):
             repo.save(a_draft(seed, edges=(edge_to(other),), recipe=a_recipe(seed)))

@@ -6,7 +6,7 @@ import pytest
 
 import provenance as p
 import provenance_dask as pd
-from tests.dask.pipeline import add, nests, now, sign, source, split, total
+from tests.dask.pipeline import add, eager_add, nests, now, sign, source, split, total
 
 
 def names(artifact_set):
@@ -106,3 +106,63 @@ def test_after_an_input_was_deleted_it_is_computed_and_captured_again(repo, exec
         add(source(1, log=log), log=log).compute(scheduler="sync")
     assert names(captured[0]) == ["add", "source"]
     assert executions.take() == ["source"]
+
+
+@pytest.mark.parametrize("deleted", ["split", "split_whole", "split_tenth", "source", "add"])
+def test_after_any_node_was_deleted_the_set_is_the_same(repo, log, deleted):
+    def run():
+        parts = split(source(4, log=log), log=log)
+        with p.capture_set() as captured:
+            add(parts["whole"], parts["tenth"], log=log).compute(scheduler="threads")
+        return captured[0]
+
+    cold = run()
+    (gone,) = [key for key in cold if p.load_artifact(key).name == deleted]
+    repo.delete(gone)
+    assert run() == cold
+
+
+def test_an_input_that_a_hit_lacks_is_named(repo, log):
+    """A recipe that was recorded again, after the input was deleted."""
+    node = add(source(1, log=log), log=log)
+    node.compute(scheduler="sync")
+    repo.delete(source(1).artifact_id)
+    repo.add_recipes({node.step.recipe: node.artifact_id})
+    with pytest.warns(p.IncompleteSetWarning, match="1 of source"), p.capture_set() as captured:
+        add(source(1, log=log), log=log).compute(scheduler="sync")
+    assert names(captured[0]) == ["add"]
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_a_body_that_lets_dask_compute_records_what_it_used(repo, log, scheduler):
+    import dask
+
+    @p.provenance(name="outer")
+    def outer(x):
+        return p.unwrap(dask.compute(add(source(x, log=log), 1, log=log), scheduler=scheduler)[0])
+
+    assert {artifact.name for artifact in p.dependencies(outer(1))} == {"outer", "add", "source"}
+
+
+def test_dependencies_come_before_what_uses_them(repo, log):
+    @pd.provenance(name="holds")
+    def holds(x):
+        return [eager_add(x, 5, log=log), x]
+
+    parts = split(source(4, log=log), log=log)
+    held = holds(3)
+
+    @pd.provenance(name="first")
+    def first(items):
+        return p.unwrap(items[0])
+
+    node = total([add(parts["whole"], 1, log=log), nests(2, log=log), first(held)], log=log)
+    found = p.dependencies(node.compute(scheduler="threads"))
+    assert found[-1].name == "total"
+    assert sorted(artifact.name for artifact in found) == [
+        *("add", "eager_add", "eager_add", "first", "holds", "nests", "source", "split_whole", "total"),
+    ]
+    places = {artifact.id: place for place, artifact in enumerate(found)}
+    for artifact in found:
+        for edge in artifact.record.edges:
+            assert places[edge.artifact_id] < places[artifact.id]

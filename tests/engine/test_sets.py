@@ -96,6 +96,48 @@ def test_another_thread_has_a_context_of_its_own(repo):
     assert set(result[0]) == {a.artifact.id}
 
 
+@p.provenance(returns_composite=True)
+def pair(n):
+    return {"one": f(n) + 1, "other": n + 2}
+
+
+@pytest.mark.parametrize("run", ["cold", "warm"])
+def test_a_composite_that_is_used_brings_all_members_and_nested_calls(repo, run):
+    if run == "warm":
+        pair(1)
+    with p.capture_set() as captured:
+        pair(1)["one"]
+    assert sorted(p.load_artifact(key).name for key in captured[0]) == ["f", "pair", "pair_one", "pair_other"]
+
+
+def test_a_member_that_is_loaded_comes_alone(repo):
+    member = pair(1)["one"].artifact
+    with p.capture_set() as captured:
+        p.load_proxy(member.id)
+    # The call that computed it computed what is nested in it.
+    assert sorted(p.load_artifact(key).name for key in captured[0]) == ["f", "pair_one"]
+
+
+def test_a_nested_call_that_was_deleted_is_named(repo):
+    gone = f(1).artifact.id
+    outer(1)
+    repo.delete(gone)
+    with pytest.warns(p.IncompleteSetWarning, match=gone) as warned, p.capture_set() as captured:
+        kept = outer(1)
+    assert warned[0].filename == __file__
+    assert set(captured[0]) == {kept.artifact.id}
+
+
+def test_a_composite_whose_member_was_deleted_is_computed_again(repo):
+    with p.capture_set() as cold:
+        repo.delete(pair(1)["other"].artifact.id)
+        assert pair(1) == {"one": 2, "other": 3}
+    with p.capture_set() as warm:
+        pair(1)
+    assert len(cold[0]) == 4
+    assert warm[0] == cold[0]
+
+
 def test_an_initial_set_is_extended():
     first = p.create_set([f(1)])
     with p.capture_set("more", initial_set=first) as result:
