@@ -84,6 +84,7 @@ def config(wires):
             "blobstores": {"bucket": {"type": "s3", "url": s3.url("hosts"), "s3_config": s3.storage_options}},
             "artifact_repos": {"shared": {"type": "postgres", "db": url, "store": "bucket"}},
             "default_repo": "shared",
+            "lease_seconds": 5,
         }
 
 
@@ -154,6 +155,25 @@ def test_a_pipeline_runs_on_both_hosts_and_is_stored_once(client, repo, log):
     assert pipeline(0, COUNT, log).compute() == value_of(0, COUNT)
     assert executions(log) == ran
     assert client.run_on_scheduler(count_of_tasks) == sent == NODES
+
+
+def test_each_host_may_have_a_near_copy_in_sqlite(client, config, folder, log, monkeypatch):
+    """The hosts have kernels of their own, and share the other member of the chain."""
+    monkeypatch.setenv("PROVENANCE_HOME", str(folder))
+    disk = {"type": "disk", "cachedir": "${PROVENANCE_HOME}/blobs"}
+    near = {"type": "sqlite", "db": "${PROVENANCE_HOME}/near.db", "store": "disk"}
+    chain = {"type": "chained", "repos": ["near", "shared"]}
+    p.load_config(
+        {
+            "blobstores": {**config["blobstores"], "disk": disk},
+            "artifact_repos": {**config["artifact_repos"], "near": near, "chain": chain},
+            "default_repo": "chain",
+        }
+    )
+    assert pipeline(1000, COUNT, log).compute() == value_of(1000, COUNT)
+    assert len(executions(log)) == NODES
+    assert {host for _, host in executions(log)} == {"left", "right"}
+    assert all((folder / host / "near.db").exists() for host in ("left", "right"))
 
 
 def test_a_host_that_is_cut_off_in_mid_run_costs_what_it_was_doing(cluster, client, repo, folder, log):

@@ -255,8 +255,39 @@ def test_a_worker_whose_own_repo_is_the_same_under_another_address(configured, t
         dask.config.set({"provenance.connect": False}),
     ):
         assert source(1, log=log).compute() == 1
-    assert executions.take() == ["source"]
-    assert pd.plan(source(1, log=log)).to_run == 0
+        assert executions.take() == ["source"]
+        assert pd.plan(source(1, log=log)).to_run == 0
+        now_other = {"type": "sqlite", "db": str(tmp_path / "other.db"), "store": "disk"}
+        p.load_config({**configured, "artifact_repos": {"local": now_other}})
+        with pytest.raises(WorkerRefusedError, match=r"/link/p\.db .*/other\.db"):
+            source(2, log=log).compute()
+    assert executions.take() == []
+
+
+def test_what_was_compared_is_not_compared_for_each_task(client, executions, log):
+    client.run(count_comparisons)
+    assert len(pd.compute([source(n, log=log) for n in range(20)])[0]) == 20
+    assert pd.compute(*(add(source(n, log=log), n, log=log) for n in range(20)))[19] == 38
+    assert set(client.run(comparisons).values()) == {1}
+
+
+def count_comparisons():
+    from provenance_dask import shipping
+
+    compare = shipping.check_versions
+
+    def counting(*arguments):
+        counting.count += 1
+        compare(*arguments)
+
+    counting.count = 0
+    shipping.check_versions = counting
+
+
+def comparisons():
+    from provenance_dask import shipping
+
+    return shipping.check_versions.count
 
 
 def test_a_configuration_that_means_something_else_on_the_worker(sqlite_config, tmp_path, executions, log, monkeypatch):
