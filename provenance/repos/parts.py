@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from provenance.types import ArtifactId, ArtifactRecord, Repo
@@ -22,9 +22,14 @@ def members_of(record: ArtifactRecord) -> list[ArtifactId]:
     return [edge.artifact_id for edge in record.edges if edge.kind == "result"] if record.composite else []
 
 
+def members_among(records: Iterable[ArtifactRecord]) -> set[ArtifactId]:
+    """The members of all composites among these."""
+    return {member for record in records if record.composite for member in members_of(record)}
+
+
 def whole(records: Mapping[K, ArtifactRecord], repo: Repo) -> Mapping[K, ArtifactRecord]:
     """These records without composites of which a member was deleted, which have to be computed again."""
-    members = {member for record in records.values() if record.composite for member in members_of(record)}
+    members = members_among(records.values())
     if not members:
         return records
     there = repo.find_records(members)

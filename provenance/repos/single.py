@@ -19,7 +19,7 @@ from provenance.repos.failures import Failure
 from provenance.repos.json_fields import with_plain_json
 from provenance.repos.located import Located
 from provenance.repos.options import RepoOptions
-from provenance.repos.parts import members_of
+from provenance.repos.parts import members_among
 from provenance.repos.presence import keys_there, lost_values
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Rows
 from provenance.serializers import unpack
@@ -301,8 +301,7 @@ class SingleRepo(BaseRepo):
         self._require("delete")
         keys = list(dict.fromkeys(map(artifact_id_of, artifact_ids)))
         # What is made with a composite refers to its members, and these do not refer to it.
-        members = {member for record in self._rows.records(keys).values() for member in members_of(record)}
-        affected = {*keys, *members}
+        affected = {*keys, *members_among(self._rows.records(keys).values())}
         self.remove_recipes({*affected, *self._rows.downstream(affected)})
         self._rows.remove(keys)
         self._cache.drop(keys)
@@ -378,8 +377,7 @@ class SingleRepo(BaseRepo):
     def add_job_uses(self, job_id: str, uses: JobUses) -> None:
         """Note what a job used; what is noted as computed stays."""
         self._require("write")
-        if uses:
-            self._rows.jobs.add(job_id, uses)
+        self._rows.jobs.add(job_id, uses)
 
     def job_uses(self, job_id: str) -> JobUses:
         """Return what a job used, as far as it was noted."""
