@@ -204,6 +204,15 @@ write_sequence(Output *out, PyObject *value, int levels)
     return result;
 }
 
+/* Whether a value of this type may be written: what else it is, is found when it is. */
+static int
+is_covered(PyObject *value)
+{
+    return value == Py_None || PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+           PyBool_Check(value) || PyBytes_CheckExact(value) || PyComplex_CheckExact(value) ||
+           PyDict_CheckExact(value) || PyTuple_CheckExact(value) || PyList_CheckExact(value);
+}
+
 /* Whether the key comes before the other. Both are of the kind that was checked: strings, or integers of 64 bits. */
 static int
 precedes(PyObject *key, PyObject *other, int text)
@@ -214,7 +223,8 @@ precedes(PyObject *key, PyObject *other, int text)
     return PyLong_AsLongLong(key) < PyLong_AsLongLong(other);
 }
 
-/* The items of a dict in the order of its keys; LEFT if these are neither all strings nor all integers of 64 bits. */
+/* The items of a dict in the order of its keys; LEFT if these are neither all strings nor all integers of 64 bits, or
+   if a value will be left. */
 static int
 order_items(PyObject *dict, PyObject **keys, PyObject **values)
 {
@@ -222,6 +232,9 @@ order_items(PyObject *dict, PyObject **keys, PyObject **values)
     PyObject *key, *value;
     int text = 1;
     while (PyDict_Next(dict, &position, &key, &value)) {
+        if (!is_covered(value)) {
+            return LEFT;
+        }
         if (count == 0) {
             text = PyUnicode_CheckExact(key);
         }

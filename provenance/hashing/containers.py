@@ -56,13 +56,9 @@ def _open_sequence(tag: bytes, walk: Walker, value: tuple[object, ...] | list[ob
     kinds = set(map(type, value))
     if kinds <= grammar.ATOMS and not walk.touches(value):
         return conclude(bulk.atoms(tag, value, kinds))
-    frame = Frame(value, _finish_items, step_to_item)
+    frame = Frame(value, [], step_to_item)
     frame.pending = _items_of(frame, walk, tag, value, range(len(value)))
     return frame
-
-
-def _finish_items(frame: Frame) -> list[bytes]:
-    return frame.pieces()
 
 
 def _items_of(
@@ -70,13 +66,16 @@ def _items_of(
 ) -> Iterator[object]:
     """Return the items of a tuple or list that the walk has to visit; the others are encoded many at once."""
     kinds = set(map(type, values))
-    count = len(values)
-    if count < grammar.PACK_MINIMUM or kinds & _NEVER_PACKED:
-        frame.pieces = lambda: [grammar.header(tag, count), *frame.encoded]
+    if len(values) < grammar.PACK_MINIMUM or kinds & _NEVER_PACKED:
+        frame.head.append(grammar.header(tag, len(values)))
         return _items_left(frame, walk, values, names)
-    frame.pieces = lambda: grammar.sequence(tag, frame.encoded)
+    frame.finish = partial(_perhaps_packed, tag)
     writers = None if walk.touches(values) else _writers(kinds)
     return _items(frame, values, names) if writers is None else _none_of(frame, walk, values, names, writers)
+
+
+def _perhaps_packed(tag: bytes, frame: Frame) -> list[bytes]:
+    return frame.head + grammar.sequence(tag, frame.encoded)
 
 
 def _writers(kinds: set[type]) -> dict[type, Callable[[Any], bytes]] | None:
@@ -108,16 +107,16 @@ def _items_left(frame: Frame, walk: Walker, values: Any, names: Sequence[object]
     if walk.looks_inside:
         yield from _items_looked_at(frame, walk, values, names)
         return
-    for start in range(0, len(values), inline.RUN):
-        at, end = start, min(start + inline.RUN, len(values))
-        while at < end:
-            data, at = inline.run(values, at, end)
-            if data:
-                frame.encoded.append(data)
-            if at < end:
-                frame.at = names[at]
-                yield values[at]
-                at += 1
+    count, at = len(values), 0
+    while at < count:
+        end = at + inline.RUN
+        data, at = inline.run(values, at, min(end, count))
+        if data:
+            frame.encoded.append(data)
+        if at < end and at < count:
+            frame.at = names[at]
+            yield values[at]
+            at += 1
 
 
 def _items_looked_at(frame: Frame, walk: Walker, values: Sequence[object], names: Sequence[object]) -> Iterator[object]:
@@ -153,13 +152,13 @@ def _open_mapping(walk: Walker, value: dict[object, object], step: Callable[[obj
     kinds = set(map(type, values))
     if kinds <= grammar.ATOMS and not walk.touches(values):
         return conclude([*head, *bulk.atoms(b"(", values, kinds)])
-    frame = Frame(value, lambda frame: [*head, *frame.pieces()], step)
+    frame = Frame(value, head, step)
     frame.pending = _items_of(frame, walk, b"(", values, keys)
     return frame
 
 
 def _open_keys_then_values(walk: Walker, value: dict[object, object], step: Callable[[object], str]) -> Frame:
-    frame = Frame(value, _finish_items, step)
+    frame = Frame(value, [grammar.MAPPING_HEAD], step)
     frame.pending = _keys_then_values(frame, walk, value, step)
     return frame
 
@@ -177,13 +176,11 @@ def _keys_then_values(
     names, encodings = [keys[index] for index in order], [encodings[index] for index in order]
     values = list(map(value.__getitem__, names))
     if any(map(eq, encodings, encodings[1:])):
-        frame.pieces = lambda: grammar.mapping(encodings, frame.encoded)
+        frame.finish = lambda frame: grammar.mapping(encodings, frame.encoded)
         yield from _items(frame, values, names)
         return
-    items = _items_of(frame, walk, b"(", values, names)
-    of_values = frame.pieces
-    frame.pieces = lambda: [grammar.MAPPING_HEAD, *grammar.sequence(b"(", encodings), *of_values()]
-    yield from items
+    frame.head.extend(grammar.sequence(b"(", encodings))
+    yield from _items_of(frame, walk, b"(", values, names)
 
 
 # --- sets
@@ -194,7 +191,8 @@ def _open_set(tag: bytes, walk: Walker, value: Collection[object]) -> Visit:
         data = bulk.flat_set(tag, value)
         if data is not None:
             return data
-    frame = Frame(value, lambda frame: grammar.members(tag, frame.encoded), step_to_member, unordered=True)
+    frame = Frame(value, [], step_to_member, unordered=True)
+    frame.finish = lambda frame: grammar.members(tag, frame.encoded)
     frame.pending = iter(value)
     return frame
 
@@ -202,16 +200,21 @@ def _open_set(tag: bytes, walk: Walker, value: Collection[object]) -> Visit:
 # --- what encoders return
 
 
-def _open_parts(_: Walker, description: Parts, value: object) -> Visit:
-    parts = (description.kind, *description.parts)
-    labels = ("", *description.labels, *("",) * (len(description.parts) - len(description.labels)))
-    frame = Frame(value, lambda frame: grammar.record(frame.encoded), step_to_part, described=True)
-    frame.pending = _items(frame, parts, labels)
+def _open_parts(walk: Walker, description: Parts, value: object) -> Visit:
+    kind, parts, labels = description
+    items = (kind, *parts)
+    if not walk.looks_inside and len(items) < grammar.PACK_MINIMUM:
+        data, end = inline.run(items, 0, len(items))
+        if end == len(items):
+            return conclude([b"O", grammar.header(b"(", end), data])
+    frame = Frame(value, [b"O"], step_to_part, described=True)
+    frame.pending = _items_of(frame, walk, b"(", items, ("", *labels, *("",) * (len(parts) - len(labels))))
     return frame
 
 
 def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
-    return _open_mapping(walk, dict(description.values.items()), step_to_attribute)
+    values = description.values
+    return _open_mapping(walk, values if type(values) is dict else dict(values.items()), step_to_attribute)
 
 
 def _open_array(_: Walker, array: Array, __: object) -> Visit:
@@ -228,7 +231,8 @@ def _open_definitions(walk: Walker, description: Definitions, value: object) -> 
     if place is not None:
         return conclude(grammar.record([bulk.atom("reference"), bulk.atom(place)]))
     circle = walk.relations.circle_of(root)
-    frame = Frame(value, lambda frame: grammar.record(frame.encoded), step_to_part, described=True)
+    frame = Frame(value, [], step_to_part, described=True)
+    frame.finish = lambda frame: grammar.record(frame.encoded)
     frame.at = ""
     frame.pending = chain(("definitions",), map(definition, circle))
     frame.defines = {id(member): place for place, member in enumerate(circle)}

@@ -9,6 +9,7 @@ from provenance.hashing import grammar
 
 _LONGEST_NAME = 40
 _MOST_STEPS = 40
+_NOTHING: Iterator[object] = iter(())
 
 
 class Context:
@@ -44,10 +45,10 @@ class Frame:
         Yields the children that are to be encoded one by one; it may append joined encodings of others itself.
     encoded
         C of the children so far.
+    head
+        Pieces of E before those that stand for the children.
     finish
         Makes the pieces of E from the frame.
-    pieces
-        Makes the part of them that stands for the children.
     step
         Writes the place of the child at `at` as the end of a path.
     described
@@ -57,37 +58,42 @@ class Frame:
     met
         How many stand-ins had been met when the frame was entered.
     defines
-        The places of definitions, by identity, in the circle that the frame stands for; empty for a container.
+        The places of definitions, by identity, in the circle that the frame stands for; None for a container.
     outer
         What held before the circle was entered.
     """
 
     __slots__ = (
-        *("at", "defines", "described", "encoded", "finish", "met", "outer", "pending", "pieces", "step"),
+        *("at", "defines", "described", "encoded", "finish", "head", "met", "outer", "pending", "step"),
         *("unordered", "value"),
     )
 
     def __init__(
         self,
         value: object,
-        finish: Callable[[Frame], list[bytes]],
+        head: list[bytes],
         step: Callable[[object], str],
         *,
         described: bool = False,
         unordered: bool = False,
     ) -> None:
         self.value = value
-        self.finish = finish
+        self.head = head
+        self.finish = joined
         self.step = step
         self.described = described
         self.unordered = unordered
-        self.pending: Iterator[object] = iter(())
+        self.pending: Iterator[object] = _NOTHING
         self.encoded: list[bytes] = []
-        self.pieces: Callable[[], list[bytes]] = list
         self.at: object = None
         self.met = 0
-        self.defines: dict[int, int] = {}
+        self.defines: dict[int, int] | None = None
         self.outer: Context | None = None
+
+
+def joined(frame: Frame) -> list[bytes]:
+    """Pieces of E where the children follow the head."""
+    return frame.head + frame.encoded
 
 
 Visit: TypeAlias = bytes | Frame

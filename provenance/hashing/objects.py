@@ -138,14 +138,12 @@ def _as_attributes(cls: type, state: object) -> object:
 
 def _cached(cls: type, state: dict[str, object]) -> set[str]:
     """Names in the state that belong to a `cached_property` of the class."""
-    shadowed: set[str] = set()
     cached: set[str] = set()
-    for base in cls.__mro__:
+    for base in reversed(cls.__mro__):
         members = vars(base)
-        for name in (state.keys() & members.keys()) - shadowed:
-            shadowed.add(name)
-            if isinstance(members[name], cached_property):
-                cached.add(name)
+        if not state.keys().isdisjoint(members.keys()):
+            for name in state.keys() & members.keys():
+                (cached.add if isinstance(members[name], cached_property) else cached.discard)(name)
     return cached
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from provenance.errors import HashingError
@@ -11,7 +12,7 @@ from provenance.hashing.containers import DESCRIPTIONS, OPENERS, Opener
 from provenance.hashing.digest import conclude
 from provenance.hashing.frames import Context, Frame, Visit, path_of
 from provenance.hashing.objects import encoder_of_class
-from provenance.hashing.parts import AS_INPUT, Array, Encoder, Undetermined
+from provenance.hashing.parts import AS_INPUT, Array, Encoder, Parts, Undetermined
 from provenance.hashing.registry import ENCODERS
 from provenance.hashing.representation import registrations
 from provenance.types import CarriesArtifact
@@ -97,20 +98,18 @@ class Walk:
                 frame.encoded.append(encoding)
 
     def _enter(self, frame: Frame) -> None:
-        self._check_circle(frame, self._defining if frame.defines else self._context.active)
-        if len(self._stack) >= _MOST_LEVELS:
+        stack, identity = self._stack, id(frame.value)
+        entered = self._context.active if frame.defines is None else self._defining
+        if identity in entered:
+            raise self._error(frame.value, "it contains itself", "Pass a value without a circle of references.")
+        if len(stack) >= _MOST_LEVELS:
             raise self._error(frame.value, f"it lies {_MOST_LEVELS:,} levels deep", "Pass a flatter value.")
-        if frame.defines:
+        entered.add(identity)
+        if frame.defines is not None:
             frame.outer, self._context = self._context, Context(frame.defines)
-        self._stack.append(frame)
+        stack.append(frame)
         if self._carriers is not None:
             frame.met = len(self._carriers)
-
-    def _check_circle(self, frame: Frame, open_values: set[int]) -> None:
-        identity = id(frame.value)
-        if identity in open_values:
-            raise self._error(frame.value, "it contains itself", "Pass a value without a circle of references.")
-        open_values.add(identity)
 
     def _leave(self, frame: Frame) -> bytes:
         encoding = conclude(frame.finish(frame))
@@ -160,7 +159,7 @@ class Walk:
             encoder = encoder_of_class(kind)
         except Undetermined as verdict:
             raise self._error(value, verdict.cause, verdict.remedy) from None
-        return lambda walk, value: walk._describe(value, encoder)  # type: ignore[attr-defined]  # noqa: SLF001
+        return partial(Walk._described, encoder)
 
     def _stand_in(self, carrier: CarriesArtifact) -> bytes:
         """C of what the stand-in stands for; nothing else of it is touched."""
@@ -168,7 +167,9 @@ class Walk:
             self._carriers.append((path_of(self._path, self._stack), carrier))
         return _encoding_of(carrier)
 
-    def _describe(self, value: object, encoder: Encoder) -> Visit:
+    @staticmethod
+    def _described(encoder: Encoder, self: Any, value: object) -> Visit:
+        """Open what an encoder says about a value."""
         try:
             description = encoder(value)
         except Undetermined as verdict:
@@ -176,8 +177,11 @@ class Walk:
         except Exception as error:  # code of the value's class ran, and may raise anything: the path belongs to it
             raise self._error(value, f"{type(error).__name__}: {error}", AS_INPUT) from error
         visit = DESCRIPTIONS[type(description)](self, description, value)
-        if type(description) is Array:
-            self._remember(value, visit)  # type: ignore[arg-type]
+        if isinstance(visit, bytes):
+            if type(description) is Array:
+                self._remember(value, visit)
+            elif type(description) is Parts and description.kind == "global":
+                self._context.known[id(value)] = (value, visit)
         return visit
 
     # --- what openers ask

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,12 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
         return Parts(f"{kind} of strings", (_missing(dtype), values.shape, values.ravel(order="C").tolist()))
     stored = _stored(dtype)
     if stored is not None:
-        name, little = stored
+        name, hashed, is_start = stored
         if dtype.names is not None:
             kind = f"{kind} of records"
-        return Array(kind, name, values.shape, values.size * little.itemsize, blocks_of(values, little))
+        if is_start:
+            values = values.getfield(hashed, 0)
+        return Array(kind, name, values.shape, values.size * hashed.itemsize, blocks_of(values, hashed))
     if dtype.names is not None:
         columns = [array("numpy.ndarray", values[name]) for name in dtype.names]
         labels = ("", "", *(f"[{name!r}]" for name in dtype.names))
@@ -35,26 +37,41 @@ def array(kind: str, values: np.ndarray[Any, Any]) -> Parts | Array:
     return Parts(f"{kind} of objects", (values.shape, values.ravel(order="C").tolist()))
 
 
+class _Stored(NamedTuple):
+    """What items are hashed as: its name, its type, and whether that is the first bytes of an item as they are."""
+
+    name: object
+    dtype: np.dtype[Any]
+    is_start: bool
+
+
 @lru_cache(1024)
-def _stored(dtype: np.dtype[Any]) -> tuple[object, np.dtype[Any]] | None:
-    """Name of what items are hashed as, and its type; None for items that are described one by one."""
+def _stored(dtype: np.dtype[Any]) -> _Stored | None:
+    """What items of a type are hashed as; None if they are described one by one."""
     if dtype.names is not None:
         return _packed(dtype)
     if dtype.hasobject:
         return None
     little = dtype.newbyteorder("<")
-    return little.str, little
+    return _Stored(little.str, little, is_start=False)
 
 
-def _packed(dtype: np.dtype[Any]) -> tuple[object, np.dtype[Any]] | None:
-    """Describe records of plain fields, and the type that holds them without padding; None for other fields."""
+def _packed(dtype: np.dtype[Any]) -> _Stored | None:
+    """Records of plain fields, without padding; None for other fields."""
     fields = []
     for name in dtype.names or ():
         field = dtype[name].newbyteorder("<")
         if field.hasobject or field.names is not None or field.subdtype is not None or is_rewritten(field):
             return None
         fields.append((name, field.str))
-    return tuple(fields), np.dtype(fields)
+    packed = np.dtype(fields)
+    if packed.itemsize and _places(dtype) == _places(packed):
+        return _Stored(tuple(fields), np.dtype((np.void, packed.itemsize)), is_start=True)
+    return _Stored(tuple(fields), packed, is_start=False)
+
+
+def _places(dtype: np.dtype[Any]) -> dict[str, tuple[np.dtype[Any], int]]:
+    return {name: (field, place) for name, (field, place, *_) in (dtype.fields or {}).items()}
 
 
 def _missing(dtype: Any) -> object:

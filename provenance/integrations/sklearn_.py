@@ -15,7 +15,9 @@ from provenance.hashing import Attributes, Parts, register_encoder, type_name
 def _estimator(obj: Any) -> Parts:
     state = obj.__getstate__()
     if isinstance(state, dict):
-        state = Attributes({name: value for name, value in state.items() if name != "_sklearn_version"})
+        attributes = {**state}
+        attributes.pop("_sklearn_version", None)
+        state = Attributes(attributes)
     return Parts("sklearn.estimator", (type_name(type(obj)), state))
 
 

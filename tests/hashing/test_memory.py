@@ -10,7 +10,8 @@ LAYOUTS = {
     "Fortran order": "array.T",
     "every other column": "array[:, ::2]",
     "big-endian": "array.view('>f8')",
-    "records": "array.reshape(-1).view([('a', 'f8'), ('b', 'f4'), ('c', 'V4')])",
+    "records": "array.view({'names': ['a', 'b'], 'formats': ['f4', 'f8'], 'offsets': [0, 8], 'itemsize': 16})",
+    "records with padding at the end": "array.view({'names': ['a'], 'formats': ['f8'], 'itemsize': 16})",
 }
 CODE = """
 import resource, sys

@@ -198,6 +198,28 @@ def test_a_memory_map_is_its_array(tmp_path):
         assert hash_value(np.load(tmp_path / "a.npy", mmap_mode=mode)) == hash_value(array)
 
 
+PADDED = {
+    "between": {"names": ["a", "b"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 16},
+    "behind": {"names": ["a", "b"], "formats": ["f8", "i1"], "offsets": [0, 8], "itemsize": 24},
+    "before": {"names": ["a", "b"], "formats": ["f8", "i1"], "offsets": [4, 12], "itemsize": 13},
+    "nowhere, in another order": {"names": ["b", "a"], "formats": ["i1", "f8"], "offsets": [8, 0], "itemsize": 9},
+    "behind, big-endian": {"names": ["a", "b"], "formats": [">f8", "i1"], "offsets": [0, 8], "itemsize": 16},
+}
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("where", PADDED)
+def test_records_with_padding_are_hashed_as_without(copying, where, order):
+    count = 30 * 40
+    padded = np.full(count * PADDED[where]["itemsize"], 7, np.uint8).view(np.dtype(PADDED[where]))
+    padded["a"], padded["b"] = np.arange(count), np.arange(count) % 100
+    padded = np.asarray(padded.reshape(30, 40), order=order)
+    packed = padded.astype([(name, padded.dtype[name].newbyteorder("<")) for name in padded.dtype.names])
+    assert hash_value(padded) == hash_value(np.ascontiguousarray(packed))
+    expected = b"A" + grammar.written(("numpy.ndarray of records", tuple(packed.dtype.descr), (30, 40)))
+    assert hash_value(padded) == blake3(expected + packed.tobytes()).hexdigest()
+
+
 def test_padding_does_not_count():
     aligned = np.zeros(300, np.dtype([("a", "i1"), ("b", "f8")], align=True))
     dirty = aligned.copy()
