@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import provenance as core
 from provenance import engine
@@ -31,6 +31,30 @@ _adopted: str | None = None
 """Digest of the surroundings whose configuration this process took over last."""
 
 
+class Flags(NamedTuple):
+    """The settings of a process that its workers take over, by their names."""
+
+    use_cache: bool = True
+    read_only: bool = False
+    check_mutations: bool = False
+    single_flight: bool = True
+    lease_seconds: float = 30.0
+
+    @classmethod
+    def in_force(cls) -> Flags:
+        """Those of this process."""
+        settings = engine.settings()
+        return cls(*(getattr(settings, name) for name in cls._fields))
+
+    def adopt(self) -> None:
+        """Put them into force in this process."""
+        core.set_use_cache(self.use_cache)
+        core.set_read_only(self.read_only)
+        core.set_check_mutations(self.check_mutations)
+        core.set_single_flight(self.single_flight)
+        core.set_lease_seconds(self.lease_seconds)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
     """The configuration and the settings in force where a graph was planned.
@@ -49,8 +73,8 @@ class Surroundings:
         What `provenance.load_config` rebuilds the configuration from; None where the repo is not part of one, or
         keeps everything in its process. It is empty where other processes use a configuration of their own, in which
         a repo has the same name.
-    use_cache, read_only, check_mutations : bool
-        The settings of the same names.
+    flags : Flags
+        The settings in force there.
     client : Side
         What the process that made them is and has.
     places : tuple of RecordPlace
@@ -65,9 +89,7 @@ class Surroundings:
     repo: Repo | None
     repo_name: str
     config: Mapping[str, Any] | None
-    use_cache: bool
-    read_only: bool
-    check_mutations: bool
+    flags: Flags
     client: Side
     places: tuple[RecordPlace, ...] = ()
     plan: str = ""
@@ -123,9 +145,7 @@ class Surroundings:
         _adopted = None
         if self.config:
             core.load_config(dict(self.config))
-        core.set_use_cache(self.use_cache)
-        core.set_read_only(self.read_only)
-        core.set_check_mutations(self.check_mutations)
+        self.flags.adopt()
         check_repo(self.client, self.repo_name, self.places, worker)
         _adopted = self.digest
 
@@ -145,8 +165,7 @@ class Surroundings:
         return replace(self, plan=os.urandom(16).hex())
 
     def __reduce__(self) -> tuple[object, ...]:
-        flags = (self.use_cache, self.read_only, self.check_mutations)
-        parts = (self.repo_name, self.config, flags, tuple(map(astuple, self.places)), self.plan)
+        parts = (self.repo_name, self.config, tuple(self.flags), tuple(map(astuple, self.places)), self.plan)
         return _restore, (self.digest, self.home, asdict(self.client), parts)
 
 
@@ -161,11 +180,10 @@ def _restore(digest: str, home: str, client: Mapping[str, str], parts: tuple[Any
         return replace(_live[digest], plan=plan) if plan else _live[digest]
     side = Side(*map(client.__getitem__, Side.__slots__))
     if not is_like(side):
-        return Surroundings(digest, home, None, "", None, False, False, False, side)  # noqa: FBT003  never in force
-    flags: tuple[bool, bool, bool]
+        return Surroundings(digest, home, None, "", None, Flags(), side)
     repo_name, config, flags, places, plan = parts
     known = tuple(RecordPlace(*place) for place in places)
-    return Surroundings(digest, home, None, repo_name, config, *flags, side, known, plan)
+    return Surroundings(digest, home, None, repo_name, config, Flags(*flags), side, known, plan)
 
 
 def home_of_process() -> str:
@@ -200,16 +218,15 @@ def _describe(repo: Repo, origin: tuple[Any, bool]) -> Surroundings:
         config = {}
     elif described and not is_private:
         config = dict(described)
-    flags = (settings.use_cache, settings.read_only, settings.check_mutations)
+    flags = Flags.in_force()
     shared_by = [place.identity for place in places] if config is not None else [home_of_process(), next(_serial)]
-    digest = engine.digest_of("provenance.surroundings", repr(shared_by), repo.name, repr(config), flags)
-    return Surroundings(digest, home_of_process(), repo, repo.name, config, *flags, this_side(), places, origin=origin)
+    digest = engine.digest_of("provenance.surroundings", repr(shared_by), repo.name, repr(config), tuple(flags))
+    return Surroundings(digest, home_of_process(), repo, repo.name, config, flags, this_side(), places, origin=origin)
 
 
 def described_by(config: Mapping[str, Any]) -> Surroundings:
     """Surroundings of another process that is to be configured with `config`."""
-    settings = engine.settings()
-    flags = (settings.use_cache, settings.read_only, settings.check_mutations)
+    flags = Flags.in_force()
     repo_name = str(config.get("default_repo", ""))
-    digest = engine.digest_of("provenance.surroundings", "given", repo_name, repr(config), flags)
-    return Surroundings(digest, "", None, repo_name, dict(config), *flags, this_side())
+    digest = engine.digest_of("provenance.surroundings", "given", repo_name, repr(config), tuple(flags))
+    return Surroundings(digest, "", None, repo_name, dict(config), flags, this_side())

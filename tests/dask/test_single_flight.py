@@ -164,3 +164,11 @@ def test_an_eager_call_waits_for_a_task(one_thread, executions, log, tmp_path, m
     assert p.unwrap(gated("it", gate=None, log=log).compute(scheduler="synchronous"))[0] == "it"
     assert p.unwrap(running.result(SECONDS))[0] == "it"
     assert executions.take() == []
+
+
+def test_settings_of_the_client_hold_on_workers(one_thread, log):
+    p.set_single_flight(False)
+    p.set_lease_seconds(12)
+    assert one_thread.compute(free(1, log=log)).result(SECONDS) == 1
+    found = one_thread.run(lambda: (p.get_single_flight(), p.get_lease_seconds()))
+    assert list(found.values()) == [(False, 12.0)]
