@@ -12,7 +12,7 @@ import provenance as p
 import provenance_dask as pd
 from provenance.errors import IncompleteSetWarning
 from provenance.repos.memory import MemoryRepo
-from tests.dask.pipeline import add, eager_add, fails, nests, now, plain_sum, slow, source, split, total, tree
+from tests.dask.pipeline import add, eager_add, fails, nests, now, plain_sum, slow, source, split, spreads, total, tree
 
 
 def uses_of(job):
@@ -85,6 +85,16 @@ def test_a_job_that_lacks_half_computes_half(client, log):
     row = row_of(job)
     assert (row.hits, row.computed) == (7, 8)
     assert job.labels == row.labels == {}
+
+
+def test_what_a_body_has_the_cluster_compute_is_nested(client, log):
+    with pd.job() as job, p.capture_set() as cold:
+        spreads([1, 2], log=log).compute()
+    assert uses_of(job) == [*[("add", "nested")] * 2, *[("source", "nested")] * 2, ("spreads", "computed")]
+    with p.capture_set() as warm:
+        dask.compute(spreads([1, 2], log=log))
+    assert warm[0] == cold[0]
+    assert len(cold[0]) == 5
 
 
 def test_eager_calls_and_loads_belong_to_the_job(repo, log):

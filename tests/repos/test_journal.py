@@ -32,6 +32,7 @@ from provenance.repos.journal.backlog import Replayed, journal_place
 from provenance.repos.journal.folder import JournalFolder
 from provenance.repos.sql import SqlRepo, postgres_database
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, as_written, edge_to
+from provenance.types import JobUse
 from tests.repos.test_postgres import count, open_repo
 from tests.repos.together import run_together
 from tests.servers.postgres import postgres_server
@@ -244,6 +245,41 @@ def test_a_capture_counts_what_waits(line, repo):
     assert repo.get_set_by_labels("job").artifact_ids == {result.artifact.id}
 
 
+@pytest.mark.parametrize("begins", ["before", "during"])
+def test_a_job_has_what_waits(line, repo, journal, begins):
+    double = Calls().of(lambda x: 2 * x)
+    double(1)
+    line.down = begins == "during"
+    with pytest.warns(RepoOutageWarning), p.job("outage") as job:
+        line.down = True
+        waits = double(2)
+        line.down = False
+        double(1)
+    assert entries(journal) == []
+    assert {key: used_as for key, (used_as, _) in repo.job_uses(job.id).items()} == {
+        waits.artifact.id: "computed",
+        double(1).artifact.id: "hit",
+    }
+    (row,) = p.jobs()
+    assert (row.id, row.computed, row.hits) == (job.id, 1, 1)
+    assert row.end is not None
+
+
+def test_a_job_during_an_outage_needs_leave_to_go_on(line, raising):
+    line.down = True
+    with pytest.raises(RepoUnreachableError), p.job():
+        pass
+
+
+def test_a_job_that_ends_during_an_outage_says_so(line, repo, caplog):
+    with pytest.warns(RepoOutageWarning), p.job("outage") as job:
+        line.down = True
+        Calls().of(lambda x: 2 * x)(1)
+    assert job.id in caplog.text
+    line.down = False
+    assert p.jobs().first().end is None
+
+
 # ---- keeping and replaying
 
 
@@ -282,6 +318,14 @@ def test_what_is_replayed_is_what_would_have_been_stored(sqlite, tmp_path, journ
     assert other.find_run(found.run_id) == a_draft(1).run
     assert list(other.find_recipes([a_recipe(1)])) == [a_recipe(1)]
     assert sqlite.replay_journal() == Replayed()
+
+
+@pytest.mark.usefixtures("silent")
+def test_the_job_that_something_was_computed_for_is_noted_when_it_is_replayed(sqlite):
+    sqlite.spool(replace(a_draft(1), job=JobUse("j", "nested")), DOWN)
+    sqlite.add_job_uses("j", {an_id(1): ("hit", "client")})
+    assert sqlite.replay_journal() == Replayed(stored=1)
+    assert sqlite.job_uses("j") == {an_id(1): ("nested", a_draft(1).run.id)}
 
 
 class Unreachable(DiskStore):
