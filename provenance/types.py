@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, NewType, Protocol, TypeAlias, runtime_checkable
 
+from provenance._util.payload import Buffers, Staged
 from provenance.errors import RepoUnreachableError, StorageError
 
 ArtifactId = NewType("ArtifactId", str)
@@ -114,6 +115,9 @@ class BlobStore(Protocol):
 
     def put(self, data: Payload | bytes, *, extension: str = "") -> BlobRef:
         """Store bytes without clobbering; the key is their digest followed by `extension`."""
+
+    def stage(self, payload: Buffers) -> Staged | None:
+        """Write bytes that are about to be put, which tells their digest; None where that would not help."""
 
     def delete(self, key: BlobKey) -> None: ...
     def ids(self) -> Iterator[BlobKey]: ...
@@ -413,6 +417,9 @@ class Repo(Protocol):
 
         Raises `LeaseLostError`, and stores nothing, if the lease was taken over by one who has stored nothing yet.
         """
+
+    def stage(self, payload: Buffers) -> Staged | None:
+        """Write a value's bytes that are about to be saved, which tells their digest; None where that cannot be."""
 
     def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:
         """Keep what `save` failed to store with `error` until it can be stored, or raise `error`."""

@@ -77,6 +77,22 @@ class Streamed(NamedTuple):
         self.write(file)
 
 
+class Staged(NamedTuple):
+    """Bytes that lie in a temporary file of the store they are for; `source` is what they were written from."""
+
+    path: str
+    digest: str
+    length: int
+    source: Buffers
+
+    @property
+    def size(self) -> int:
+        return self.length
+
+    def write_to(self, file: BinaryIO) -> None:
+        self.source.write_to(file)
+
+
 class _Written(Protocol):
     def write_to(self, file: BinaryIO) -> None: ...
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar, get_args
 
 from provenance._util.deferred import Deferred
-from provenance._util.payload import Buffers
+from provenance._util.payload import Buffers, Staged
 from provenance.blobstores.keys import check_extension, check_key, is_key
 from provenance.errors import BlobCorruptError, BlobNotFoundError, ConfigError, PermissionDeniedError
 from provenance.types import BlobKey, BlobRef, OnDuplicateKey, Payload, Permissions
@@ -155,6 +155,13 @@ class StoreBase(ABC):
         ref = self._put(payload, check_extension(extension))
         self._reported.discard(ref.key)
         return ref
+
+    def stage(self, payload: Buffers) -> Staged | None:  # noqa: ARG002  for stores that can
+        """Write bytes that are about to be put, which tells their digest; None where that would not help.
+
+        What is returned is to be put, or else discarded by the caller.
+        """
+        return None
 
     def delete(self, key: BlobKey) -> None:
         """Remove the bytes of `key`, if they are there.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Unpack, get_args
 from provenance._util.access import Access, Shared, access_for, is_open_to, is_own, make_folders, open_to
 from provenance._util.atomic import discard, publish, sweep, sync_folder
 from provenance._util.deferred import Deferred
-from provenance._util.payload import Buffers
+from provenance._util.payload import Buffers, Staged
 from provenance.blobstores.base import StoreBase, StoreOptions
 from provenance.blobstores.choices import Verify
 from provenance.blobstores.digests import hash_bytes, hash_file
@@ -192,16 +192,35 @@ class DiskStore(StoreBase):
 
     # ---- writing
 
+    def stage(self, payload: Buffers) -> Staged | None:
+        """Write bytes to a temporary file that `put` then gives its name.
+
+        Raises
+        ------
+        StorageError
+            The storage is full or cannot be written.
+        """
+        if not self._permissions.write:
+            return None
+        written = self._spooled(payload)
+        return Staged(written.path, written.digest, written.length, payload)
+
     def _put(self, payload: Payload, extension: str) -> BlobRef:
+        if isinstance(payload, Staged):
+            if os.path.dirname(payload.path) == str(self.temporary) and os.path.lexists(payload.path):
+                return self.adopt(writer.Spooled(payload.path, payload.digest, payload.length), extension)
+            payload = payload.source
         if isinstance(payload, Buffers) and payload.size < _SMALL_BYTES:
             data = payload.to_bytes()
             key = BlobKey(hash_bytes(data) + extension)
             if self._on_duplicate_key == "skip" and self._holds(key, len(data)):
                 return BlobRef(key, len(data))
             payload = Buffers((data,))
+        return self.adopt(self._spooled(payload), extension)
+
+    def _spooled(self, payload: Payload) -> Spooled:
         failed = partial(self._failure, doing="write")
-        written = writer.spool(payload, self.temporary, failed, durable=self._durable, access=self._access)
-        return self.adopt(written, extension)
+        return writer.spool(payload, self.temporary, failed, durable=self._durable, access=self._access)
 
     def adopt(self, written: Spooled, extension: str) -> BlobRef:
         """Take over a file that was spooled into `temporary`; its temporary name is gone afterwards."""

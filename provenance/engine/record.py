@@ -129,10 +129,14 @@ class Recorder:
 
 def target_of(call: Call, described: DescribedValue) -> Target:
     """What the result of a call is recorded as, unless it is a composite."""
+    return Target(id=result_id(call, described), name=call.spec.name, encoding=encoding_of(call))
+
+
+def encoding_of(call: Call) -> Encoding:
+    """How the result of a call is to be serialised, unless it is a composite."""
     options = call.spec.options
     serializer = options.serializer if isinstance(options.serializer, str) else None
-    encoding = Encoding(serializer=serializer, load_kwargs=options.load_kwargs, dump_kwargs=options.dump_kwargs)
-    return Target(id=result_id(call, described), name=call.spec.name, encoding=encoding)
+    return Encoding(serializer=serializer, load_kwargs=options.load_kwargs, dump_kwargs=options.dump_kwargs)
 
 
 def result_id(call: Call, described: DescribedValue) -> ArtifactId:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from time import perf_counter
 
+from provenance._util.atomic import discard
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import holding_proxy
 from provenance.engine.archive import remove_original
 from provenance.engine.call import Call
 from provenance.engine.composite import check_members, store_composite
-from provenance.engine.record import Computed, Recorder, edges_of, target_of
+from provenance.engine.record import Computed, Recorder, edges_of, encoding_of, target_of
 from provenance.engine.unrecorded import pack_inputs, report_unrecorded
-from provenance.engine.values import DescribedValue, PackedValue, describe_file, describe_value
+from provenance.engine.values import DescribedValue, PackedValue, describe_file, describe_value, stage_value
 from provenance.errors import LeaseLostError, UsageError
 from provenance.types import Lease
 
@@ -46,9 +47,14 @@ def record_result(call: Call, computed: Computed, lease: Lease | None) -> object
 def _store_single(recorder: Recorder, file: DescribedValue | None) -> object:
     call = recorder.call
     started = perf_counter()
-    described = file or describe_value(recorder.computed.value, call.repo)
+    value = recorder.computed.value
+    described = file or stage_value(value, encoding_of(call), call.repo) or describe_value(value, call.repo)
     seconds = perf_counter() - started
-    artifact = recorder.store(target_of(call, described), described, seconds)
+    try:
+        artifact = recorder.store(target_of(call, described), described, seconds)
+    finally:
+        if described.staged is not None:
+            discard(described.staged.path)  # where the store has not given it another name
     if file is not None:
         return _deliver_file(call, artifact, file)
     if artifact.value_id != described.value_id:

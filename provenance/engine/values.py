@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from provenance._util.payload import FileContent
+from provenance._util.payload import FileContent, Staged
 from provenance.artifacts.archived import ArchivedFile, canonical_extension
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import ArtifactProxy, plain_value
-from provenance.errors import ArchiveError, SerializationError
-from provenance.hashing import fingerprint, hash_file
+from provenance.errors import ArchiveError, SerializationError, StorageError
+from provenance.hashing import fingerprint, fingerprint_of_long, hash_file
 from provenance.serializers import pack, serializer_for
+from provenance.serializers.array import NAME as ARRAY
+from provenance.serializers.array import encoded_array
 from provenance.types import (
     FILE_SERIALIZER,
     ArtifactRecord,
@@ -41,7 +43,8 @@ class Encoding:
 class DescribedValue:
     """A value's identity and the artifacts inside it; `value` is what the caller gets.
 
-    `source` is set when the value already lies in the repo as another artifact's, `file` when it is a file.
+    `source` is set when the value already lies in the repo as another artifact's, `file` when it is a file, and
+    `staged` when its bytes were written as they were hashed.
     """
 
     value: object
@@ -50,6 +53,7 @@ class DescribedValue:
     edges: tuple[InputEdge, ...] = ()
     source: ArtifactRecord | None = None
     file: FileContent | None = None
+    staged: Staged | None = None
     extension: str = ""
 
     @property
@@ -96,6 +100,25 @@ def describe_value(value: object, repo: Repo) -> DescribedValue:
     )
 
 
+def stage_value(value: object, wanted: Encoding, repo: Repo) -> DescribedValue | None:
+    """Hash and write a large array in one pass, as its stored bytes are what its hash is made of.
+
+    None for any other value, and where the repo cannot take it: `describe_value` is to be used then. Who gets the
+    staged bytes discards them, should they not be stored.
+    """
+    payload = encoded_array(value)
+    if payload is None or wanted.dump_kwargs or (wanted.serializer or serializer_for(value)) != ARRAY:
+        return None
+    try:
+        staged = repo.stage(payload)
+    except StorageError:  # it is met once more when the value is stored, and dealt with there
+        return None
+    if staged is None:
+        return None
+    identity = fingerprint_of_long(staged.digest)
+    return DescribedValue(value=value, value_id=ValueId(identity.digest), encoding=identity.encoding, staged=staged)
+
+
 def describe_file(path: object, *, preserve_extension: bool) -> DescribedValue:
     """Hash a file that is to be archived; its value id is the digest of its bytes, perhaps with the extension.
 
@@ -136,6 +159,8 @@ def pack_value(described: DescribedValue, wanted: Encoding) -> PackedValue:
         )
     if described.file is not None:
         return _packed(FILE_SERIALIZER, described.file, wanted)
+    if described.staged is not None:
+        return _packed(ARRAY, described.staged, wanted)
     name = wanted.serializer or serializer_for(described.value)
     try:
         payload = pack(described.value, name, wanted.dump_kwargs)

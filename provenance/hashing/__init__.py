@@ -19,6 +19,7 @@ from provenance.types import CarriesArtifact, Fingerprint
 
 if TYPE_CHECKING:
     from provenance.hashing import walk
+    from provenance.hashing.containers import array_header
     from provenance.hashing.digest import ahead
     from provenance.hashing.files import hash_file
     from provenance.hashing.naming import type_name
@@ -29,6 +30,7 @@ else:
     walk = Deferred("provenance.hashing.walk")  # atoms and flat containers of them need no walk
 
 _HOMES = {
+    "containers": "array_header",
     "digest": "ahead",
     "files": "hash_file",
     "naming": "type_name",
@@ -45,8 +47,10 @@ __all__ = [
     "Parts",
     "Undetermined",
     "ahead",
+    "array_header",
     "digest_of",
     "fingerprint",
+    "fingerprint_of_long",
     "hash_argument",
     "hash_atom",
     "hash_file",
@@ -58,7 +62,7 @@ __all__ = [
     "value_repr",
 ]
 
-SCHEME: int = 1
+SCHEME: int = 2
 """Number of the encoding; it changes whenever the hash of any value does."""
 
 
@@ -96,6 +100,11 @@ def fingerprint(
     """
     encoding = bulk.atom(value) if is_atom(value) and not carried else walk.encode(value, path, carriers, carried)
     return Fingerprint(hexdigest_of(encoding), encoding)
+
+
+def fingerprint_of_long(digest: str) -> Fingerprint:
+    """Return the fingerprint of a value whose encoding has this digest and is longer than what containers hold."""
+    return Fingerprint(digest, grammar.DIGEST_HEAD + bytes.fromhex(digest))
 
 
 def hash_argument(value: object, path: str, carriers: list[tuple[str, CarriesArtifact]]) -> str:

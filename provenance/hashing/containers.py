@@ -217,8 +217,13 @@ def _open_attributes(walk: Walker, description: Attributes, _: object) -> Visit:
     return _open_mapping(walk, values if type(values) is dict else dict(values.items()), step_to_attribute)
 
 
+def array_header(kind: str, dtype: object, shape: tuple[int, ...], size: int) -> bytes:
+    """Beginning of E of an array, before its `size` raw bytes."""
+    return grammar.array_header(inline.of_array(kind, dtype, shape), size)
+
+
 def _open_array(_: Walker, array: Array, __: object) -> Visit:
-    head = b"A" + inline.of_array(array.kind, array.dtype, array.shape)
+    head = array_header(array.kind, array.dtype, array.shape, array.size)
     size = len(head) + array.size
     if size <= grammar.INLINE_LIMIT:
         return head + b"".join([bytes(block) for block in array.blocks()])

@@ -15,7 +15,8 @@ for the child exactly. With n = 4 bytes and q = 8 bytes, little endian::
     dict       ( 3 S E(keys) E(values)      two tuples, in canonical key order
     set        < E(sorted tuple)            frozenset  > E(sorted tuple)
     object     O E((kind, part, ...))
-    array      A E((kind, dtype, shape)) raw bytes in C order
+    array      A E((kind, dtype, shape)) raw bytes in C order; where that is longer than INLINE_LIMIT,
+               M E((kind, dtype, shape)) zeros up to a multiple of ALIGNMENT, raw bytes in C order
     unknown    R and 32 bytes               a value that is not computed yet, by the key of its recipe
 
 The bytes of atoms, tuples and lists are those `marshal` writes in version 2; `provenance.hashing.bulk` uses that
@@ -33,6 +34,8 @@ from blake3 import blake3
 
 INLINE_LIMIT = 4096
 """Longest encoding, in bytes, that a container holds in place of its child's digest. Part of the format."""
+ALIGNMENT = 64
+"""The raw bytes of a long array start at a multiple of it, so that they can be mapped. Part of the format."""
 PACK_MINIMUM = 64
 """Number of strings from which a sequence of strings is packed. Part of the format."""
 
@@ -147,6 +150,13 @@ def members(tag: bytes, children: Sequence[bytes]) -> list[bytes]:
 def record(children: Sequence[bytes]) -> list[bytes]:
     """Pieces of E of an object; the C of its kind and parts are given."""
     return [b"O", *sequence(b"(", children)]
+
+
+def array_header(description: bytes, size: int) -> bytes:
+    """Beginning of an array with `size` raw bytes; E of its kind, dtype and shape is given."""
+    if 1 + len(description) + size <= INLINE_LIMIT:
+        return b"A" + description
+    return b"M" + description + bytes(-(1 + len(description)) % ALIGNMENT)
 
 
 def key_order(keys: Sequence[bytes]) -> Callable[[bytes], bytes] | Callable[[bytes], int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from provenance._util.deferred import Deferred
+from provenance._util.payload import Buffers, Staged
 from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import (
@@ -494,6 +495,13 @@ class BaseRepo(ABC):
     @abstractmethod
     def save(self, draft: Draft) -> ArtifactRecord:
         """Store a computed call: bytes, then the row; the record that is returned is the winner's of a race."""
+
+    def stage(self, payload: Buffers) -> Staged | None:  # noqa: ARG002  for repos with one store
+        """Write a value's bytes that are about to be saved, which tells their digest; None where that cannot be.
+
+        What is returned is to be saved, or else discarded by the caller.
+        """
+        return None
 
     def spool(self, draft: Draft, error: StorageError) -> ArtifactRecord:  # noqa: ARG002  for repos with a journal
         """Keep what `save` failed to store with `error` until it can be stored, or raise `error`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from provenance._util.deferred import Deferred
-from provenance._util.payload import bytes_of
+from provenance._util.payload import Buffers, Staged, bytes_of
 from provenance.artifacts.artifact import Artifact, reading_from
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of, set_id_of, stored_artifact
 from provenance.errors import BlobNotFoundError, TierUnavailableError
@@ -95,14 +95,8 @@ class SingleRepo(BaseRepo):
             return {}
         drops = self._cache.drops
         cached = self._cache.records()
-        found: dict[ArtifactId, ArtifactRecord] = {}
-        missing: list[ArtifactId] = []
-        for key in ids:
-            record = cached.get(key)
-            if record is None:
-                missing.append(key)
-            else:
-                found[key] = record
+        found = {key: record for key in ids if (record := cached.get(key)) is not None}
+        missing = [key for key in ids if key not in found]
         if missing:
             fetched = self._rows.records(missing)
             self._cache.add(fetched.values(), drops)
@@ -180,9 +174,9 @@ class SingleRepo(BaseRepo):
         return self._store.permissions.read and key not in self._store
 
     def _is_there(self, record: ArtifactRecord) -> bool:
-        if record.value_inline is not None:
-            return True
-        return record.value_blob is not None and record.value_blob.key in self._store
+        return record.value_inline is not None or (
+            record.value_blob is not None and record.value_blob.key in self._store
+        )
 
     def load_value(self, record: ArtifactRecord) -> object:
         """Read, verify and deserialise the value of a record; see `get_value`."""
@@ -249,6 +243,10 @@ class SingleRepo(BaseRepo):
         self._cache.add((record,), self._cache.drops)
         return record
 
+    def stage(self, payload: Buffers) -> Staged | None:
+        """Write a value's bytes to where the blobstore gives them their name when they are saved."""
+        return self._store.stage(payload) if self._permissions.write else None
+
     def _with_bytes(self, draft: Draft) -> ArtifactRecord:
         """The record with its bytes stored in the blobstore, or small enough to be kept in the row."""
         changes: dict[str, Any] = {}
@@ -267,10 +265,8 @@ class SingleRepo(BaseRepo):
                 raise BlobNotFoundError(msg)
 
     def _kept(self, payload: Payload, extension: str) -> tuple[bytes | None, BlobRef | None]:
-        size = payload.size
-        if size is not None and size <= INLINE_LIMIT:
-            return bytes_of(payload), None
-        return None, self._store.put(payload, extension=extension)
+        is_small = payload.size is not None and payload.size <= INLINE_LIMIT
+        return (bytes_of(payload), None) if is_small else (None, self._store.put(payload, extension=extension))
 
     def put(self, artifact: ArtifactLike) -> Artifact:
         """Store an artifact of another repo here: its bytes as they are, then its row; see `BaseRepo.put`."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from provenance.errors import SerializationError
+from provenance.serializers.records import Kwargs
 
 MAP_FROM_BYTES = 1 << 20
 """Smaller files are read: that is as quick, and a map holds a file descriptor for as long as its value lives."""
@@ -27,6 +28,24 @@ def check_mode(mode: object) -> str | None:
         return mode
     msg = f"mmap_mode={mode!r} could change stored bytes: use 'c' (copy-on-write), 'r' (read-only) or None"
     raise SerializationError(msg)
+
+
+def memory_of(source: bytes | Path, kwargs: Kwargs, serializer: str) -> memoryview:
+    """Stored bytes as memory of a new value: a private map of the file by default, or as ``mmap_mode`` asks for.
+
+    Raises
+    ------
+    SerializationError
+        There are other options, or the mode could change the file.
+    """
+    mode = check_mode(kwargs.get("mmap_mode", "c"))
+    unknown = sorted(kwargs.keys() - {"mmap_mode"})
+    if unknown:
+        msg = f"serializer {serializer!r} takes no load_kwargs but mmap_mode, got {unknown}"
+        raise SerializationError(msg)
+    if isinstance(source, Path):
+        return file_memory(source, mode)
+    return memoryview(source if mode == "r" else bytearray(source))
 
 
 def file_memory(path: Path, mode: str | None) -> memoryview:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from provenance._util.payload import Buffers
 from provenance.errors import SerializationError
-from provenance.serializers.mapping import check_mode, file_memory
+from provenance.serializers.mapping import memory_of
 from provenance.serializers.pickling import dump_stream
 from provenance.serializers.records import Kwargs, Serializer
 
@@ -58,16 +58,7 @@ def unpack(source: bytes | Path, kwargs: Kwargs) -> object:
     ``mmap_mode``: ``"c"`` (the default) gives arrays that may be changed, ``"r"`` arrays that may not, None reads
     the file into memory.
     """
-    mode = check_mode(kwargs.get("mmap_mode", "c"))
-    unknown = sorted(kwargs.keys() - {"mmap_mode"})
-    if unknown:
-        msg = f"serializer 'pickle5' takes no load_kwargs but mmap_mode, got {unknown}"
-        raise SerializationError(msg)
-    if isinstance(source, Path):
-        memory = file_memory(source, mode)
-    else:
-        memory = memoryview(source if mode == "r" else bytearray(source))
-    return _load(memory)
+    return _load(memory_of(source, kwargs, "pickle5"))
 
 
 def _load(memory: memoryview) -> object:

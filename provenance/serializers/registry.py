@@ -13,15 +13,17 @@ from provenance.serializers.records import Kwargs, Serializer, dotted_name
 from provenance.types import Payload
 
 if TYPE_CHECKING:
-    from provenance.serializers import by_filename, failures
+    from provenance.serializers import array, by_filename, failures
     from provenance.serializers.by_filename import Dump, Load
 else:
+    array = Deferred("provenance.serializers.array")
     by_filename = Deferred("provenance.serializers.by_filename")
     failures = Deferred("provenance.serializers.failures")
 
 DEFAULT = "joblib"
+_OF_MEMORY = "pickle5"
 
-_BUILTIN = {name: f"provenance.serializers.{name}" for name in ("pickle5", "npy", "parquet")}
+_BUILTIN = {name: f"provenance.serializers.{name}" for name in ("pickle5", "array", "npy", "parquet")}
 _BUILTIN |= {name: f"provenance.serializers.{name}_" for name in ("joblib", "cloudpickle")}
 """The modules of the built-in serializers, each imported when it is first needed."""
 _serializers: dict[str, Serializer] = {}
@@ -40,7 +42,7 @@ _by_class: dict[type | str, str] = dict.fromkeys(
         "xarray.core.dataset.Dataset",
         "xarray.core.dataarray.DataArray",
     ),
-    "pickle5",
+    _OF_MEMORY,
 )
 
 
@@ -89,12 +91,13 @@ def register_serializer(
 def serializer_for(value: object) -> str:
     """Return the name of the serializer that a value gets when none is named.
 
-    The first class in the method resolution order of the value's type that has one decides.
+    The first class in the method resolution order of the value's type that has one decides; an array that is large
+    enough gets ``array`` where its type would give it ``pickle5``.
     """
     for cls in type(value).__mro__:
         name = _by_class.get(cls) or _by_class.get(dotted_name(cls))
         if name is not None:
-            return name
+            return array.NAME if name == _OF_MEMORY and array.is_covered(value) else name
     return DEFAULT
 
 

@@ -111,6 +111,17 @@ class BlobStoreContract(BatchContract):
             store.delete(key_of(data))
         assert source.read_bytes() == data
 
+    @pytest.mark.parametrize("data", [b"", b"some bytes", BIG], ids=["empty", "small", "big"])
+    def test_what_is_staged_is_known_by_its_digest_and_then_stored(self, store: BlobStore, data: bytes) -> None:
+        staged = store.stage(Buffers((data,)))
+        if staged is not None:
+            assert staged.digest == key_of(data)
+            assert key_of(data) not in store
+        for _ in range(2):
+            assert store.put(staged or data) == BlobRef(key_of(data), len(data))
+            assert store.get(key_of(data)) == data
+            store.delete(key_of(data))
+
     def test_a_local_path_holds_the_same_bytes(self, store: BlobStore) -> None:
         for data in (b"", b"small", BIG):
             key = store.put(data).key

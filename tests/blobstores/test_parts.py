@@ -151,6 +151,17 @@ class TestWriting:
         finally:
             os.close(writing)
 
+    def test_other_threads_run_while_it_waits_for_the_disk(self) -> None:
+        reading, writing = os.pipe()
+        file = HashingFile(writing, 4 << 20, refuse)
+        thread = threading.Thread(target=file.write, args=(bytes(4 << 20),))
+        thread.start()
+        with open(reading, "rb") as pipe:  # which holds 64 KiB at a time
+            assert pipe.read(4 << 20) == bytes(4 << 20)
+        thread.join()
+        os.close(writing)
+        assert file.digest == key_of(bytes(4 << 20))
+
     def test_what_is_hashed_is_all_that_is_in_the_file(self, tmp_path: Path) -> None:
         path = tmp_path / "file"
         data = BIG * 2

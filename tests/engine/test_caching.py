@@ -8,6 +8,7 @@ import pytest
 import toolz
 
 import provenance as p
+from provenance.hashing import SCHEME
 
 
 def test_a_second_call_with_equal_inputs_does_not_run_the_body(calls):
@@ -370,7 +371,7 @@ def test_the_artifact_tells_about_the_call():
     assert artifact.value == [1]
     assert artifact.value_id == p.hash([1])
     assert len(artifact.input_artifact_ids) == 1
-    assert artifact.record.hash_scheme == 1
+    assert artifact.record.hash_scheme == SCHEME
     assert artifact.record.code_id
     assert "f" in repr(artifact)
 

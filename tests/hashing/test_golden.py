@@ -11,11 +11,11 @@ import pytest
 from provenance.hashing import SCHEME, hash_value
 from tests.hashing.examples import examples
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "hashing" / "scheme-1.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "hashing" / "scheme-2.json").read_text())
 
 
 def test_the_scheme_number_belongs_to_the_golden_file():
-    assert SCHEME == 1
+    assert SCHEME == 2
 
 
 @pytest.mark.parametrize("name", examples())

@@ -130,4 +130,4 @@ def test_hashes_are_the_same_without_it():
     code = "import sys; sys.modules['provenance.hashing._native'] = None; import tests.hashing.examples as e, runpy"
     code += "; runpy.run_module('tests.hashing.examples', run_name='__main__')"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True).stdout
-    assert printed.strip() == (ROOT / "tests/golden/hashing/scheme-1.json").read_bytes().strip()
+    assert printed.strip() == (ROOT / "tests/golden/hashing/scheme-2.json").read_bytes().strip()

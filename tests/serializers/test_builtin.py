@@ -27,7 +27,7 @@ from provenance.serializers import pack, unpack
 from provenance.serializers.pickle5 import MAGIC
 
 GENERAL = ["joblib", "pickle5", "cloudpickle"]
-MAPPED = ["joblib", "pickle5", "npy"]
+MAPPED = ["joblib", "pickle5", "array", "npy"]
 LARGE = 150_000
 ROWS = 21_000
 GOLDEN = Path(__file__).with_name("golden_pickle5.bin")
