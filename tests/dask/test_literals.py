@@ -26,7 +26,7 @@ class Point(NamedTuple):
 
 
 def graph_of(*nodes, build=build_remote_graph):
-    return dict(build(resolve([node.step for node in nodes]), surroundings()).layers)
+    return dict(build(resolve([node.step for node in nodes]), surroundings(), None).layers)
 
 
 def size_of(graph):

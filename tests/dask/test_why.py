@@ -286,7 +286,7 @@ def test_nothing_runs_and_nothing_is_loaded(repo, executions, log):
 
 def test_large_arguments_are_values_wherever_they_are_kept(repo, log):
     def run(node):
-        graph = build_remote_graph(resolve([node.step]), surroundings())
+        graph = build_remote_graph(resolve([node.step]), surroundings(), None)
         return dask.get(dict(graph.layers), graph.keys[node.step])
 
     values = np.ones(1 << 14)
