@@ -175,29 +175,29 @@ class Tiers(Generic[M]):
         Returns
         -------
         list
-            What those answered that took it, in the order in which they were written.
+            What those answered that took it, the nearest first.
 
         Raises
         ------
         StorageError
             One that must take it could not; the message tells which one, and which ones took it.
         """
-        taken: list[tuple[M, T]] = []
+        taken: dict[int, T] = {}
         failures: list[tuple[int, ProvenanceError]] = []
-        members = self.permitting("write")
-        for position, member in sorted(members, key=lambda each: each[0] != begin_with):
+        positions = [position for position, _ in self.permitting("write")]
+        for position in sorted(positions, key=lambda position: position != begin_with):
             try:
-                taken.append((member, self.attempt(position, "write", act)))
+                taken[position] = self.attempt(position, "write", act)
             except (NotFoundError, StorageError) as exc:
                 failures.append((position, exc))
                 if self._policy == "first" and not (self._skips and isinstance(exc, TierUnavailableError)):
                     break
             else:
                 if self._policy == "first":
-                    return [answer for _, answer in taken]
-        if failures:
-            self._settle([member.name for member, _ in taken], failures)
-        return [answer for _, answer in taken]
+                    break
+        if failures and not (taken and self._policy == "first"):
+            self._settle([self.members[position].name for position in sorted(taken)], failures)
+        return [taken[position] for position in sorted(taken)]
 
     def _settle(self, took_it: list[str], failures: list[tuple[int, ProvenanceError]]) -> None:
         """Raise what went wrong, or report it once where it is enough that some member took it."""

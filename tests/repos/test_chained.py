@@ -12,7 +12,14 @@ import provenance as p
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import reference_proxy
 from provenance.blobstores import DiskStore, MemoryStore
-from provenance.errors import BlobCorruptError, BlobNotFoundError, PermissionDeniedError
+from provenance.errors import (
+    BlobCorruptError,
+    BlobNotFoundError,
+    LeaseLostError,
+    PermissionDeniedError,
+    RepoUnreachableError,
+    TierUnavailableError,
+)
 from provenance.repos.chained import ChainedRepo
 from provenance.repos.memory import MemoryRepo
 from provenance.serializers import pack
@@ -249,3 +256,48 @@ def test_the_value_stored_last_is_that_of_the_first_member_with_one(chain, near,
     far.save(a_draft(1, 5, computed_at=datetime(2020, 1, 1, tzinfo=UTC)))
     near.save(a_draft(2, 5))
     assert chain.get_by_value_id(near.find_records([an_id(2)])[an_id(2)].value_id).id == an_id(2)
+
+
+# ---- leases
+
+
+@pytest.mark.parametrize(("policy", "position"), [("all", -1), ("any", -1), ("first", 0)])
+def test_the_last_member_that_is_written_keeps_the_leases(policy, position):
+    members = [MemoryRepo(name=name) for name in ("near", "middle", "far")]
+    chain = ChainedRepo([*members, MemoryRepo(name="archive", write=False)], write_policy=policy)
+    lease = chain.leases.acquire(an_id(1), "first", 60.0).lease
+    assert members[position].leases.acquire(an_id(1), "other", 60.0).lease is None
+    others = [member for member in members if member is not members[position]]
+    assert all(member.leases.acquire(an_id(1), "other", 60.0).lease for member in others)
+    chain.save(replace(a_draft(1), lease=lease))
+    assert members[position].find_record(an_id(1)) is not None
+
+
+def test_a_late_write_arrives_in_no_member():
+    members = [MemoryRepo(name=name) for name in ("near", "far")]
+    chain = ChainedRepo(members)
+    late = chain.leases.acquire(an_id(1), "first", 0.0).lease
+    winning = chain.leases.acquire(an_id(1), "second", 60.0).lease
+    with pytest.raises(LeaseLostError):
+        chain.save(replace(a_draft(1, "late"), lease=late))
+    assert [member.find_record(an_id(1)) for member in members] == [None, None]
+    members[1].save(replace(a_draft(1, "winner"), lease=winning))  # by one who has another near repo
+    assert chain.save(replace(a_draft(1, "late"), lease=late)).value_id == a_draft(1, "winner").record.value_id
+    assert [member.get_value(an_id(1)) for member in members] == ["winner", "winner"]
+
+
+def test_while_the_member_with_the_leases_is_away_it_is_not_asked_again():
+    class Away(MemoryRepo):
+        asked = 0
+
+        @property
+        def leases(self):
+            self.asked += 1
+            raise RepoUnreachableError("away")
+
+    far = Away(name="far")
+    chain = ChainedRepo([MemoryRepo(name="near"), far], retry_seconds=3600)
+    for _ in range(2):
+        with pytest.raises(TierUnavailableError):
+            chain.leases.acquire(an_id(1), "first", 60.0)
+    assert far.asked == 1
