@@ -47,6 +47,7 @@ __all__ = [
     "otherwise",
     "plain_delayed",
     "scheduler_for",
+    "scheduler_of",
     "settle_releases",
     "single_key",
     "sizeof",
@@ -177,6 +178,11 @@ def client_behind(scheduler: Scheduler) -> Any | None:
     """The distributed client whose ``get`` this is, if it is one's."""
     owner = getattr(scheduler, "__self__", None)
     return owner if hasattr(owner, "register_plugin") else None
+
+
+def scheduler_of(client: Any) -> str:
+    """Names the scheduler that a client is connected to; one that is started again is another one."""
+    return str(client._scheduler_identity.get("id", ""))  # noqa: SLF001  what is public asks the scheduler each time
 
 
 def is_cancelled(client: Any, key: str) -> bool:

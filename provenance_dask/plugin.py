@@ -16,7 +16,8 @@ from provenance_dask.shipping import Surroundings, described_by, surroundings
 _MOST_NAMED = 5
 
 _lock = threading.Lock()
-_connected: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+_connected: weakref.WeakKeyDictionary[Any, tuple[str, str]] = weakref.WeakKeyDictionary()
+"""Of each client the scheduler whose workers it configured, and the digest of the surroundings they were given."""
 
 
 def connect(client: Any, config: Mapping[str, Any] | None = None) -> Any:
@@ -58,7 +59,7 @@ def connect(client: Any, config: Mapping[str, Any] | None = None) -> Any:
 
 def connect_if_needed(client: Any, where: Surroundings) -> None:
     """Configure the workers for a computation, unless they are already or share this process's state."""
-    if where.config is None or client.asynchronous or _connected.get(client) == where.digest:
+    if where.config is None or client.asynchronous or _connected.get(client) == _state(client, where):
         return  # tasks carry the configuration too: it is what an asynchronous client relies on
     if _compat.is_in_task():
         return  # a task that computes does not configure the cluster it runs on
@@ -81,7 +82,11 @@ async def _configure(client: Any, where: Surroundings) -> None:
     with suppress(OSError):  # a worker that went away; the plugin is registered before any is told
         await client.register_plugin(ProvenanceWorkerPlugin(where), name=ProvenanceWorkerPlugin.name)
     with _lock:
-        _connected[client] = where.digest
+        _connected[client] = _state(client, where)
+
+
+def _state(client: Any, where: Surroundings) -> tuple[str, str]:
+    return _compat.scheduler_of(client), where.digest
 
 
 def _raise_refusals(errors: Mapping[str, Exception]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PRELOAD = ["--preload", "provenance_dask.preload"]
+VARIABLES = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 class Wire:
@@ -83,18 +84,31 @@ def free_port():
 @contextmanager
 def shell_cluster(folder, **environment):
     """A scheduler and two workers with the preload; yields the wire that all of them, and clients, are to use."""
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     port = free_port()
-    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", *PRELOAD]
-    workers = ["--nworkers", "2", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1", *PRELOAD]
     with ExitStack() as stack:
-        stack.enter_context(running(scheduler, variables, folder / "scheduler.log"))
+        stack.enter_context(scheduler(folder, port, **environment))
         wire = Wire(port)
         stack.callback(wire.close)
-        await_port(port)
-        directory = ["--local-directory", str(folder / "workers")]
-        stack.enter_context(running(["worker", wire.address, *workers, *directory], variables, folder / "worker.log"))
+        stack.enter_context(workers(folder, wire.address, **environment))
         yield wire
+
+
+@contextmanager
+def scheduler(folder, port, **environment):
+    """A scheduler with the preload that listens; yields its process."""
+    arguments = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", *PRELOAD]
+    with running(arguments, {**VARIABLES, **environment}, folder / "scheduler.log") as process:
+        await_port(port)
+        yield process
+
+
+@contextmanager
+def workers(folder, address, **environment):
+    """Two workers with the preload; yields the process that minds them."""
+    options = ["--nworkers", "2", "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1", *PRELOAD]
+    arguments = ["worker", address, *options, "--local-directory", str(folder / "workers")]
+    with running(arguments, {**VARIABLES, **environment}, folder / "worker.log") as process:
+        yield process
 
 
 def await_port(port):
