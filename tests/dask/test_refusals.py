@@ -18,7 +18,7 @@ import pytest
 
 import provenance as p
 import provenance_dask as pd
-from provenance.errors import WorkerRefusedError
+from provenance.errors import ConfigError, WorkerRefusedError
 from tests.dask.pipeline import add, eager_add, source
 from tests.dask.shell import PRELOAD, ROOT
 from tests.servers.hosts import network
@@ -98,7 +98,12 @@ def test_another_version_of_the_library(configured, tmp_path, executions, log):
         for way in (client.compute, dask.compute, pd.persist, lambda node: pd.connect(client)):
             with pytest.raises(WorkerRefusedError, match=r"9\.8\.7"):
                 way(source(1, log=log))
+        assert "provenance" not in client.run_on_scheduler(names_of_plugins)  # for workers of other clients
     assert executions.take() == []
+
+
+def names_of_plugins(dask_scheduler):
+    return list(dask_scheduler.worker_plugins)
 
 
 def test_several_workers_and_several_differences(configured, tmp_path, executions, log):
@@ -196,19 +201,6 @@ def test_sqlite_is_refused_on_another_host(wires, configured, tmp_path, executio
     assert executions.take() == []
 
 
-def test_a_chain_that_is_written_in_sqlite_only_is_refused_too(wires, sqlite_config, executions, log):
-    repos = sqlite_config["artifact_repos"]
-    repos |= {"ram": {"type": "memory"}, "chain": {"type": "chained", "repos": ["ram", "local"]}}
-    p.load_config({**sqlite_config, "default_repo": "chain"})
-    with (
-        scheduler(wires.home) as client,
-        worker_on(client, wires.hosts["other"]),
-        pytest.raises(WorkerRefusedError, match="PostgreSQL"),
-    ):
-        source(1, log=log).compute()
-    assert executions.take() == []
-
-
 def test_sqlite_is_shared_with_another_network_and_host_name_of_the_same_kernel(wires, configured, executions, log):
     """As in containers that have the folder."""
     with scheduler(wires.home) as client, worker_on(client, wires.hosts["container"]):
@@ -262,6 +254,19 @@ def test_a_worker_whose_own_repo_is_the_same_under_another_address(configured, t
         with pytest.raises(WorkerRefusedError, match=r"/link/p\.db .*/other\.db"):
             source(2, log=log).compute()
     assert executions.take() == []
+
+
+def test_an_error_of_configuring_a_worker_names_it(client, sqlite_config, tmp_path, log, monkeypatch):
+    monkeypatch.setenv("ONLY_HERE", str(tmp_path))
+    sqlite_config["artifact_repos"]["local"]["db"] = "${ONLY_HERE}/p.db"
+    p.load_config(sqlite_config)
+    with pytest.raises(ConfigError, match="ONLY_HERE") as caught:
+        source(1, log=log).compute()
+    first, second = client.scheduler_info()["workers"]
+    told = "\n".join(caught.value.__notes__)
+    assert "raised on worker tcp://" in told
+    assert first in told
+    assert second in told
 
 
 def test_what_was_compared_is_not_compared_for_each_task(client, executions, log):
