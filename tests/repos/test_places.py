@@ -36,7 +36,7 @@ def test_a_database_that_is_made_again_is_another_one(tmp_path):
 
 def test_an_identity_is_not_drawn_by_those_who_may_not_write(tmp_path):
     sqlite(tmp_path / "p.db").close()
-    reader = sqlite(tmp_path / "p.db", write=False, delete=False)
+    reader = sqlite(tmp_path / "p.db", write=False)
     assert (only(reader).identity, only(reader).writes) == (None, False)
     drawn = only(sqlite(tmp_path / "p.db"))
     assert (only(reader).identity, drawn.writes) == (drawn.identity, True)
