@@ -16,6 +16,7 @@ T = TypeVar("T")
 THREADED_FROM = 2 << 20
 """Bytes from which hashing uses several threads."""
 _JOINED = 1 << 17
+"""Bytes that are put together and hashed by one call, which hashes more of them side by side than two would."""
 _GATHERED = 1 << 20
 _MOST_THREADS = 8
 
@@ -38,7 +39,7 @@ def digest_pieces(pieces: Iterable[bytes | memoryview], size: int) -> bytes:
     A piece may be overwritten as soon as the next one is asked for.
     """
     gathered = bytearray()
-    if size <= _JOINED:  # one call hashes more of it side by side than two would
+    if size <= _JOINED:
         for piece in pieces:
             gathered += piece
         return blake3(gathered).digest()
