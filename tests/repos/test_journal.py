@@ -386,7 +386,7 @@ def _refuse():
 def test_nothing_is_unpickled(sqlite):
     sqlite.spool(a_draft(1), DOWN)
     draft = a_draft(2)
-    draft = replace(draft, value=replace(draft.value, pieces=[pickle.dumps(Unloadable())]))
+    draft = replace(draft, value=draft.value._replace(pieces=[pickle.dumps(Unloadable())]))
     sqlite.spool(draft, DOWN)
     assert sqlite.replay_journal() == Replayed(stored=2)
     assert an_id(2) in sqlite
