@@ -24,6 +24,8 @@ _ARGUMENT_LIMIT = 60
 _TEXT_LIMIT = 400
 _MESSAGE_LIMIT = 2_000
 _TRACEBACK_LIMIT = 20_000
+_MOST_FRAMES = 100
+"""Of a recursion without end each call on the way is recorded, so that all frames would be formatted as often."""
 
 
 def report_failed(call: Call, error: BaseException, seconds: float) -> None:
@@ -54,7 +56,7 @@ def _failed_call(call: Call, error: Exception, seconds: float) -> FailedCall:
         fn_name=spec.qualname,
         error_type=_qualified_name(type(error)),
         message=_bounded(_message(error), _MESSAGE_LIMIT),
-        traceback=_bounded("".join(traceback.format_exception(error)), _TRACEBACK_LIMIT),
+        traceback=_bounded("".join(traceback.format_exception(error, limit=-_MOST_FRAMES)), _TRACEBACK_LIMIT),
         run_id=current_run().id,
         compute_seconds=seconds,
         input_hashes=inputs.digests.by_path(),

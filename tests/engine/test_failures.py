@@ -155,6 +155,21 @@ def test_long_errors_are_cut_in_the_middle():
     assert len(failed.traceback) < 20_100
 
 
+def test_of_a_deep_recursion_the_end_is_kept():
+    @p.provenance()
+    def deep():
+        return descend(200)
+
+    def descend(left):
+        return descend(left - 1) if left else missing_name  # noqa: F821  the error
+
+    fail(deep)
+    (failed,) = p.failed_calls()
+    assert "missing_name" in failed.traceback
+    assert "in deep\n" not in failed.traceback
+    assert len(failed.traceback) < 20_100
+
+
 class MuteError(Exception):
     def __str__(self):
         raise RuntimeError
