@@ -67,8 +67,11 @@ def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
     stored_leaf, stored_both = delayed(memory.cache(leaf)), delayed(memory.cache(both))
     plain_leaf, plain_both = delayed(leaf), delayed(both)
 
-    def ours(salt: int, leaves: int = leaves) -> object:
-        return tree(leaves, lambda number: lazy_leaf(number, salt), lazy_both).compute()
+    def built(leaves: int, salt: int = -1) -> Any:
+        return tree(leaves, lambda number: lazy_leaf(number, salt), lazy_both)
+
+    def ours(salt: int) -> Any:
+        return built(leaves, salt).compute()
 
     def remembered() -> object:
         return tree(leaves, lambda number: stored_leaf(number, 0), stored_both).compute()
@@ -76,25 +79,31 @@ def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
     def plain() -> object:
         return tree(leaves, lambda number: plain_leaf(number, 0), plain_both).compute()
 
-    def built(leaves: int) -> object:
-        return tree(leaves, lambda number: lazy_leaf(number, -1), lazy_both)
-
     def planned(leaves: int) -> object:
-        return pd.plan(built(leaves)).undecided
+        return pd.plan(built(leaves, -2)).undecided
+
+    def plainly_built() -> object:
+        return tree(leaves, lambda number: plain_leaf(number, 0), plain_both)
+
+    def again(leaves: int) -> object:
+        return built(leaves).compute()
 
     size = f"{2 * leaves - 1:,} calls"
     times = round(more / leaves)
-    results = {str(ours(0)), str(remembered()), str(plain())}
+    yield Pair(f"{size}: built", "delayed, built", lambda: built(leaves), plainly_built, 1, 20.0)
+    stored = ours(0).artifact
+    results = {str(stored.value), str(remembered()), str(plain())}
     assert len(results) == 1, results  # noqa: S101  the three do the same
-    yield Pair(f"{size}: all stored, built and looked up", "delayed, run", lambda: ours(0), plain, 1, 100.0)
-    yield Pair(f"{size}: all stored, built and looked up", "joblib, stored", lambda: ours(0), remembered, 1, 100.0)
-    yield Pair(f"{size}: none stored, run", "delayed, run", lambda: ours(next(salts)), plain, 1, 1 / 1.4)
-    for work, do in (("built", built), ("none stored, planned", planned)):
+    p.get_default_repo().add_recipes({built(count).step.recipe: stored.id for count in (leaves, more)})
+    yield Pair(f"{size}: all stored, built and looked up", "delayed, run", lambda: ours(0), plain, 1, 150.0)
+    yield Pair(f"{size}: all stored, built and looked up", "joblib, stored", lambda: ours(0), remembered, 1, 150.0)
+    yield Pair(f"{size}: none stored, run", "delayed, run", lambda: ours(next(salts)), plain, 1, 1 / 1.25)
+    for work, do in (("built", built), ("none stored, planned", planned), ("all stored, built and looked up", again)):
         yield Pair(
             f"{2 * more - 1:,} calls: {work}",
             f"{times} x {size}",
             lambda do=do: do(more),  # type: ignore[misc]
             lambda do=do: [do(leaves) for _ in range(times)],  # type: ignore[misc]
             1,
-            1 / 1.5,
+            1 / 1.3,
         )

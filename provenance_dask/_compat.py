@@ -35,6 +35,7 @@ __all__ = [
     "current_annotations",
     "current_client",
     "dask_persist",
+    "dumps",
     "high_level_graph",
     "is_cancelled",
     "is_dask_collection",
@@ -44,6 +45,7 @@ __all__ = [
     "knows_size",
     "leave_pool",
     "leaves_process",
+    "loads",
     "otherwise",
     "plain_delayed",
     "scheduler_for",
@@ -68,11 +70,14 @@ _ONE_AT_A_TIME = ("sync", "synchronous", "single-threaded")
 _make_delayed: Callable[..., Any] = Delayed
 _dask_compute: Callable[..., tuple[Any, ...]] = dask.base.compute
 dask_persist: Callable[..., tuple[Any, ...]] = dask.base.persist
+dumps: Callable[[object], bytes] = cloudpickle.dumps
+loads: Callable[[bytes], Any] = cloudpickle.loads
 _optimize: Callable[..., tuple[Any, ...]] = dask.base.optimize
 sizeof: Callable[[object], int] = dask_sizeof
 _size_function: Callable[[type], object] = dask_sizeof.dispatch
 sizes.register(sizeof)  # Dask does so by itself where the package is installed
-_get_annotations: Callable[[], dict[str, object]] = dask.base.get_annotations
+current_annotations: Callable[[], dict[str, object] | None] = dask.base._annotations.get  # noqa: SLF001  each call asks
+"""What ``dask.annotate`` says here; None or empty where it says nothing."""
 _get_scheduler: Callable[..., Scheduler | None] = dask.base.get_scheduler
 
 
@@ -126,12 +131,6 @@ def _optimizer_of(collection: Any) -> object:
     if not isinstance(collection, Delayed) and hasattr(collection, "expr"):
         return None
     return getattr(collection, "__dask_optimize__", None)
-
-
-def current_annotations() -> dict[str, object] | None:
-    """What ``dask.annotate`` says here; None where it says nothing."""
-    annotations: dict[str, object] = _get_annotations()
-    return annotations or None
 
 
 def scheduler_for(scheduler: object) -> Scheduler:

@@ -9,7 +9,7 @@ from provenance import engine
 from provenance.engine import FunctionSpec, Options
 from provenance.types import ArtifactId, RecipeKey
 from provenance_dask import _compat
-from provenance_dask.shipping import Surroundings
+from provenance_dask.common import Common
 from provenance_dask.steps import Results, Step
 
 
@@ -31,7 +31,7 @@ class CollectionStep(Step):
     __slots__ = ("_single", "collection")
 
     def __init__(self, collection: Any, token: str) -> None:
-        super().__init__(_SPEC, {}, (), token, RecipeKey(token))
+        super().__init__(_SPEC, (), (), (), token, RecipeKey(token))
         self.collection = collection
         self._single: tuple[Mapping[Any, object], str] | None = None
 
@@ -59,7 +59,7 @@ class CollectionStep(Step):
         key: str,
         sources: Sequence[object],  # noqa: ARG002  there are no inputs
         recipe: RecipeKey | None,  # noqa: ARG002  nothing is recorded
-        where: Surroundings,  # noqa: ARG002  as above
+        common: Common,  # noqa: ARG002  as above
     ) -> object:
         """The Dask task; see `Step.task`."""
         return _compat.Task(key, computed, _compat.TaskRef(self._as_one_result()[1]))

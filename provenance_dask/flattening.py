@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from provenance import engine
 from provenance.engine import FunctionSpec
 from provenance.types import Kargs, RecipeKey
 from provenance_dask.embedding import CollectionStep
 from provenance_dask.resolve import above
-from provenance_dask.steps import CallStep, MemberStep, Step, is_node
-from provenance_dask.tasks import Slot, fill, is_slot
-
-
-class _Node(Protocol):
-    step: Step
+from provenance_dask.steps import CallStep, MemberStep, Step
 
 
 @dataclass(frozen=True, slots=True)
 class _Flat:
     """A step whose inputs are named by their places in the list.
 
-    An equal step is what `make` makes of the nodes of these inputs and of `parts`.
+    An equal step is what `make` makes of these inputs and of `parts`.
     """
 
     inputs: tuple[int, ...]
@@ -43,11 +38,11 @@ def flatten(step: Step) -> list[_Flat]:
     ]
 
 
-def rebuild(flats: Sequence[_Flat], node: Callable[[Step], _Node]) -> Step:
-    """The last step of a flat list; `node` makes the lazy artifacts that stand in arguments."""
+def rebuild(flats: Sequence[_Flat]) -> Step:
+    """The last step of a flat list."""
     steps: list[Step] = []
     for flat in flats:
-        step = flat.make([node(steps[place]) for place in flat.inputs], *flat.parts)
+        step = flat.make([steps[place] for place in flat.inputs], *flat.parts)
         step.annotations = flat.annotations
         step.futures = flat.futures
         steps.append(step)
@@ -61,30 +56,28 @@ def _taken_apart(step: Step) -> tuple[Callable[..., Step], tuple[object, ...]]:
         return _collection_step, (step.collection, step.token)
     if not isinstance(step, CallStep):
         return _as_it_is, (step,)
-    slots = {source.token: Slot(index) for index, source in enumerate(step.inputs)}
-    kargs, varargs = fill(step.kargs, step.varargs, step.holes, is_node, lambda node: slots[node.step.token])
     awaited = set(step.awaits)
     awaits = tuple([index for index, source in enumerate(step.inputs) if source in awaited])
     return _call_step, (
-        *(step.spec, kargs, varargs, step.paths, awaits),
+        *(step.spec, step.kargs, step.varargs, step.paths, awaits),
         *(step.holes, step.token, step.recipe, step.digests),
     )
 
 
-def _as_it_is(_inputs: Sequence[_Node], step: Step) -> Step:
+def _as_it_is(_inputs: Sequence[Step], step: Step) -> Step:
     return step
 
 
-def _member_step(inputs: Sequence[_Node], member: str) -> MemberStep:
-    return MemberStep(inputs[0].step, member)
+def _member_step(inputs: Sequence[Step], member: str) -> MemberStep:
+    return MemberStep(inputs[0], member)
 
 
-def _collection_step(_inputs: Sequence[_Node], collection: object, token: str) -> CollectionStep:
+def _collection_step(_inputs: Sequence[Step], collection: object, token: str) -> CollectionStep:
     return CollectionStep(collection, token)
 
 
 def _call_step(  # noqa: PLR0913, PLR0917  what a call is made of; by position, as it is pickled
-    inputs: Sequence[_Node],
+    inputs: Sequence[Step],
     spec: FunctionSpec,
     kargs: Kargs,
     varargs: tuple[object, ...],
@@ -93,17 +86,7 @@ def _call_step(  # noqa: PLR0913, PLR0917  what a call is made of; by position, 
     holes: tuple[str | int, ...],
     token: str,
     recipe: RecipeKey | None,
-    digests: engine.Digests | None,
+    digests: engine.Digests | engine.HexDigests | None,
 ) -> CallStep:
-    filled = fill(kargs, varargs, holes, is_slot, lambda slot: inputs[slot.index])
-    steps = [node.step for node in inputs]
-    return CallStep(
-        spec,
-        *filled,
-        places=dict(zip(steps, paths, strict=True)),
-        awaits=[steps[index] for index in awaits],
-        holes=holes,
-        token=token,
-        recipe=recipe,
-        digests=digests,
-    )
+    awaited = tuple([inputs[index] for index in awaits])
+    return CallStep(spec, kargs, varargs, tuple(inputs), paths, awaited, holes, token, recipe, digests)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from provenance import engine
-from provenance.engine import Artifact
+from provenance.engine import Artifact, FunctionSpec
 from provenance_dask import _compat
+from provenance_dask.common import Common, common_to
 from provenance_dask.literals import store_large
 from provenance_dask.options import options
 from provenance_dask.resolve import Resolution, begin, trace_of
@@ -33,6 +34,8 @@ def build_graph(resolution: Resolution, where: Surroundings, client: Any = None)
     keys: dict[Step, str] = {}
     tasks: dict[str, object] = {}
     annotated: dict[str, dict[str, object]] = {}
+    job = engine.current_job()
+    commons: dict[FunctionSpec, Common] = {}
     literals = {step: engine.lazy_proxy(artifact) for step, artifact in resolution.hits.items()}
     for step in resolution.to_run:
         if step.futures is not None:
@@ -46,8 +49,11 @@ def build_graph(resolution: Resolution, where: Surroundings, client: Any = None)
         key = _task_key(step, where, shape)
         key = keys[step] = _fresh(key, client) if step in roots else key
         tasks.update(step.support())
-        tasks[key] = step.task(key, sources, resolution.recipe(step), where)
-        if step.annotations is not None:
+        common = commons.get(step.spec)
+        if common is None:
+            common = commons[step.spec] = common_to(step.spec, where, job)
+        tasks[key] = step.task(key, sources, resolution.recipe(step), common)
+        if step.annotations:
             annotated[key] = step.annotations
     if is_noted():
         _trace(resolution, keys, tasks)

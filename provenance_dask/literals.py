@@ -58,7 +58,7 @@ def _shrink(task: CallTask, store: _Store) -> None:
     large = [(place, value) for place, value in places if type(value) not in _SMALL and store.is_large(value)]
     if not large:
         return
-    options = task.spec.options
+    options = task.common.spec.options
     # These see the arguments before the body gets them as plain values.
     is_plain = options.pass_proxies or options.input_process_fn is not None
     kargs, varargs, literals = dict(task.kargs), list(task.varargs), list(task.literals)

@@ -16,6 +16,7 @@ from provenance.engine import FunctionSpec, Options, attach
 from provenance.errors import UsageError
 from provenance.types import ArtifactId, JobUse
 from provenance_dask import _compat
+from provenance_dask.calling import caller
 from provenance_dask.embedding import embed
 from provenance_dask.flattening import flatten, rebuild
 from provenance_dask.graph import Graph, build_graph, build_remote_graph, stored_graph
@@ -23,7 +24,7 @@ from provenance_dask.plugin import connect_current
 from provenance_dask.resolve import follow, resolve
 from provenance_dask.running import compute_steps, persist
 from provenance_dask.shipping import Surroundings, surroundings
-from provenance_dask.steps import CallStep, MemberStep, Status, Step, call_step, is_collection, is_node
+from provenance_dask.steps import CallStep, MemberStep, Status, Step, is_collection, is_node
 from provenance_dask.used import is_noted, note_handed_out
 
 P = ParamSpec("P")
@@ -221,7 +222,7 @@ def by_token(collection: Any) -> LazyArtifact:
 
 def _restored(flats: Any) -> LazyArtifact:
     """Unpickle a lazy artifact; nothing is known of it in this process."""
-    return LazyArtifact(rebuild(flats, LazyArtifact))
+    return LazyArtifact(rebuild(flats))
 
 
 def _persisted(dsk: Mapping[str, Any], step: Step, *, rename: Mapping[str, str] | None = None) -> LazyArtifact:
@@ -278,12 +279,7 @@ def _lazy_function(spec: FunctionSpec) -> Callable[..., LazyArtifact]:
         )
         raise UsageError(msg)
 
-    @functools.wraps(spec.fn)
-    def call(*args: object, **kwargs: object) -> LazyArtifact:
-        return LazyArtifact(call_step(spec, args, kwargs))
-
-    attach(spec, call)
-    return call
+    return attach(spec, functools.wraps(spec.fn)(caller(spec, LazyArtifact)))
 
 
 def _lazily(

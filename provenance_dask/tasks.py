@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from provenance import engine
-from provenance.engine import ArtifactProxy, FunctionSpec
+from provenance.engine import ArtifactProxy
 from provenance.errors import StorageError
-from provenance.types import ArtifactId, JobUse, Kargs, RecipeKey, Repo
+from provenance.types import ArtifactId, Kargs, RecipeKey, Repo
 from provenance_dask import _compat, held
+from provenance_dask.common import Common
 from provenance_dask.failing import sendable
 from provenance_dask.lending import one_call
 from provenance_dask.shipping import Surroundings
@@ -18,16 +19,24 @@ from provenance_dask.shipping import Surroundings
 logger = logging.getLogger("provenance.dask")
 
 
-class Slot:
-    """Stands in arguments for the result of the input with this index."""
+class Slot(int):
+    """Stands in arguments for the result of the input with this index.
 
-    __slots__ = ("index",)
+    Large graphs have many of them. As an int it is nothing that the garbage collector has to look at, nor are the
+    arguments around it; it is equal to nothing but itself.
+    """
 
-    def __init__(self, index: int) -> None:
-        self.index = index
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Slot, (self.index,)
+        return Slot, (int(self),)
 
 
 class Plainly:
@@ -46,56 +55,52 @@ class CallTask:
     """A call whose inputs are known when it runs.
 
     `literals` has a proxy for each input that was known when the graph was planned, None for each that is the
-    result of another task, and then the large arguments that were stored. `job` is the job that the graph was made for,
-    `trace` a key to record where there is no recipe.
+    result of another task, and then the large arguments that were stored. `trace` is a key to record where there is no
+    recipe.
     """
 
-    __slots__ = ("holes", "job", "kargs", "key", "literals", "recipe", "spec", "trace", "varargs", "where")
+    __slots__ = ("common", "holes", "kargs", "key", "literals", "recipe", "trace", "varargs")
 
     def __init__(  # noqa: PLR0913, PLR0917  the parts of one call; by position, as it is pickled
         self,
         key: str,
-        spec: FunctionSpec,
+        common: Common,
         kargs: Kargs,
         varargs: tuple[object, ...],
         holes: tuple[str | int, ...],
         literals: tuple[object, ...],
         recipe: RecipeKey | None,
-        where: Surroundings,
-        job: JobUse | None,
         trace: RecipeKey | None = None,
     ) -> None:
         self.key = key
-        self.spec = spec
+        self.common = common
         self.kargs = kargs
         self.varargs = varargs
         self.holes = holes
         self.literals = literals
         self.recipe = recipe
-        self.where = where
-        self.job = job
         self.trace = trace
 
     def arguments(self, results: Iterator[object]) -> tuple[Kargs, tuple[object, ...]]:
         """The bound arguments with the results in place of the slots."""
         if not self.holes:
             return self.kargs, self.varargs
-        where = self.where
+        where = self.common.where
         inputs = [
             held.from_task(next(results), where) if literal is None else _literal(literal, where)
             for literal in self.literals
         ]
-        return fill(self.kargs, self.varargs, self.holes, is_slot, lambda slot: inputs[slot.index])
+        return fill(self.kargs, self.varargs, self.holes, is_slot, inputs.__getitem__)
 
     def __reduce__(self) -> tuple[object, ...]:
-        call = (self.key, self.spec, self.kargs, self.varargs, self.holes, self.literals, self.recipe)
-        return CallTask, (*call, self.where, self.job, self.trace)
+        call = (self.key, self.common, self.kargs, self.varargs, self.holes, self.literals, self.recipe, self.trace)
+        return CallTask, call
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return "provenance_dask.CallTask", self.key
 
     def __repr__(self) -> str:
-        return f"<{self.spec.label}>"
+        return f"<{self.common.spec.label}>"
 
 
 class MemberTask:
@@ -125,7 +130,7 @@ def run_call(task: CallTask, *results: object) -> object:
 
     A result that could not be recorded is returned as the plain value.
     """
-    return _run(task, results, engine.run_afresh if task.where.repo is None else engine.run_bound)
+    return _run(task, results, engine.run_afresh if task.common.where.repo is None else engine.run_bound)
 
 
 def run_lost_call(task: CallTask, *results: object) -> object:
@@ -134,20 +139,21 @@ def run_lost_call(task: CallTask, *results: object) -> object:
 
 
 def _run(task: CallTask, results: tuple[object, ...], run: Callable[..., object]) -> object:
-    with task.where.entered(), engine.working_for(task.job), engine.recomputing_lost(), one_call():
+    spec, where = task.common.spec, task.common.where
+    with where.entered(), engine.working_for(task.common.job), engine.recomputing_lost(), one_call():
         kargs, varargs = task.kargs, task.varargs
         try:
             kargs, varargs = task.arguments(iter(results))
-            result = run(task.spec, kargs, varargs, task.recipe)
+            result = run(spec, kargs, varargs, task.recipe)
         except Exception as error:
-            sent = sendable(error) if task.where.repo is None or _compat.is_in_task() else error
+            sent = sendable(error) if where.repo is None or _compat.is_in_task() else error
             if not engine.names_call(sent):
-                engine.name_call(sent, task.spec, kargs, varargs)
+                engine.name_call(sent, spec, kargs, varargs)
             if sent is error:
                 raise
         else:
             _note_recipe(result, task.recipe or task.trace)
-            held.hold(result, task.where)
+            held.hold(result, where)
             return result
         # Behind the block, as what is raised inside of it carries the error along that cannot be sent.
         raise sent

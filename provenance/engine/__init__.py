@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from provenance.engine.recompute import recomputing_lost
     from provenance.engine.run import current_run
     from provenance.engine.spec import FunctionSpec, attach, spec_of
+    from provenance.engine.templates import CallKeys, HexDigests
     from provenance.engine.waiting import GoOn, lend_threads
     from provenance.engine.working import current_job, working_for
     from provenance.hashing import SCHEME as HASH_SCHEME
-    from provenance.hashing import digest_of, fingerprint
+    from provenance.hashing import digest_of, fingerprint, hash_atom
     from provenance.repos.capture import Later, is_capturing, note_later, note_use
     from provenance.repos.parts import whole
     from provenance.state import default_repo, known_repos, resolve_repo, settings
@@ -49,9 +50,10 @@ _HOMES = {
     "engine.recompute": "recomputing_lost",
     "engine.run": "current_run",
     "engine.spec": "FunctionSpec attach spec_of",
+    "engine.templates": "CallKeys HexDigests",
     "engine.waiting": "GoOn lend_threads",
     "engine.working": "current_job working_for",
-    "hashing": "digest_of fingerprint",
+    "hashing": "digest_of fingerprint hash_atom",
     "repos.capture": "Later is_capturing note_later note_use",
     "repos.parts": "whole",
     "state": "default_repo known_repos resolve_repo settings",
@@ -63,9 +65,11 @@ __all__ = [
     "HASH_SCHEME",
     "Artifact",
     "ArtifactProxy",
+    "CallKeys",
     "Digests",
     "FunctionSpec",
     "GoOn",
+    "HexDigests",
     "Inputs",
     "Later",
     "Options",
@@ -78,6 +82,7 @@ __all__ = [
     "default_repo",
     "digest_of",
     "fingerprint",
+    "hash_atom",
     "holding_proxy",
     "is_capturing",
     "known_repos",

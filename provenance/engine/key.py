@@ -9,13 +9,14 @@ from provenance.artifacts.ids import is_proxy
 from provenance.engine.digests import Digests
 from provenance.engine.inputs import Inputs
 from provenance.engine.spec import FunctionSpec
+from provenance.engine.templates import CALL, RECIPE
 from provenance.hashing import fingerprint, key_of
 from provenance.types import ArtifactId, CarriesArtifact, RecipeKey, ValueId
 
 
 def artifact_id(spec: FunctionSpec, digests: Digests) -> ArtifactId:
     """Content key of a call."""
-    return ArtifactId(key_of("provenance.call", spec.identity, digests.named, digests.positional))
+    return ArtifactId(key_of(CALL, spec.identity, digests.named, digests.positional))
 
 
 def uncached_id(content_key: ArtifactId, value_id: ValueId) -> ArtifactId:
@@ -30,7 +31,7 @@ def member_id(composite_id: ArtifactId, key: str) -> ArtifactId:
 
 def recipe_from_digests(spec: FunctionSpec, digests: Digests) -> RecipeKey:
     """Recipe key of a call whose lazy inputs were hashed by their recipe keys."""
-    return RecipeKey(key_of("provenance.recipe", spec.identity, digests.named, digests.positional))
+    return RecipeKey(key_of(RECIPE, spec.identity, digests.named, digests.positional))
 
 
 def member_recipe(recipe: RecipeKey, key: str) -> RecipeKey:

@@ -12,6 +12,7 @@ from typing import Any
 from provenance.engine.bind import Binder, compile_binder
 from provenance.engine.familiar import FamiliarCalls
 from provenance.engine.options import Options
+from provenance.engine.templates import CallKeys
 from provenance.errors import UsageError
 from provenance.hashing import digest_of
 from provenance.types import Kargs
@@ -109,6 +110,14 @@ class FunctionSpec:
     def familiar(self) -> FamiliarCalls:
         """Calls of the function that this process has seen."""
         return FamiliarCalls()
+
+    @cached_property
+    def keys(self) -> CallKeys | None:
+        """Keys of calls by the hashes of their arguments; None where other than the named parameters make them."""
+        binder = self.binder
+        if not self.has_plain_inputs or binder.var_positional is not None or binder.var_keyword is not None:
+            return None
+        return CallKeys(self.identity, tuple(sorted(binder.named)))
 
     @cached_property
     def code_id(self) -> str | None:

@@ -111,7 +111,7 @@ def hash_argument(value: object, path: str, carriers: list[tuple[str, CarriesArt
     """Return the digest that `fingerprint` gives, sooner for what most arguments are: atoms and stand-ins."""
     kind = type(value)
     if kind in grammar.ATOMS:
-        return hexdigest_of(bulk.atom(value))
+        return hash_atom(value)
     stand_in = getattr(kind, grammar.STAND_IN, None)
     if stand_in is None:
         return hexdigest_of(walk.encode(value, path, carriers))
@@ -147,7 +147,8 @@ def hash_value(value: object) -> str:
 
 def hash_atom(value: object) -> str:
     """Return `hash_value` of what `is_atom` says is an atom."""
-    return hexdigest_of(bulk.atom(value))
+    data = bulk.dumps(value)
+    return blake3(data).digest().hex() if len(data) <= grammar.INLINE_LIMIT else hexdigest_of(bulk.atom(value))
 
 
 def key_of(*parts: object) -> str:

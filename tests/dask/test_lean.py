@@ -1,0 +1,166 @@
+"""What a node of a large graph costs, in objects, calls and bytes."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import provenance as p
+import provenance_dask as pd
+from provenance import engine
+from provenance_dask import _compat
+from provenance_dask.graph import build_graph
+from provenance_dask.resolve import resolve
+from provenance_dask.shipping import surroundings
+from provenance_dask.steps import CallStep
+from provenance_dask.tasks import Slot
+from tests.dask.test_scale import calls_made
+
+
+def plain(left, right):
+    return left, right
+
+
+def leaf(number, salt=0):
+    del salt
+    return number
+
+
+def summed(numbers):
+    return sum(numbers)
+
+
+lazy_plain = pd.provenance(name="lean_plain")(plain)
+lazy_leaf = pd.provenance(name="lean_leaf")(leaf)
+lazy_sum = pd.provenance(name="lean_sum")(summed)
+
+
+def tree(leaves):
+    level = [lazy_leaf(number) for number in range(leaves)]
+    while len(level) > 1:
+        level = [lazy_plain(level[i], level[i + 1]) for i in range(0, len(level), 2)]
+    return level[0]
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: lazy_leaf(5), lambda: lazy_plain(lazy_leaf(5), 2), lambda: lazy_plain(lazy_leaf(1), lazy_leaf(2))]
+)
+def test_a_step_made_in_one_go_is_the_one_that_any_call_gets(call):
+    step = call().step
+    spec = step.spec
+    results = [engine.recipe_from_digests(spec, engine.resolve_inputs(spec, *arguments(step), None).digests)]
+    assert results == [step.recipe] == [step.token]
+    assert [step.paths[i] for i in range(len(step.inputs))] == [f"kargs[{hole!r}]" for hole in step.holes]
+
+
+def arguments(step):
+    assert isinstance(step, CallStep)
+    return step.with_known({})
+
+
+def test_the_garbage_collector_has_few_objects_of_a_graph_to_look_at():
+    gc.collect()
+    before = len(gc.get_objects())
+    root = tree(2**10)
+    gc.collect()
+    nodes = 2**11 - 1
+    assert len(gc.get_objects()) - before < 1.6 * nodes
+    assert root.step.recipe is not None
+
+
+def test_steps_of_one_function_share_what_is_the_same_in_them():
+    first, second = lazy_plain(lazy_leaf(1), lazy_leaf(2)).step, lazy_plain(lazy_leaf(3), lazy_leaf(4)).step
+    assert first.kargs is second.kargs
+    assert (first.holes is second.holes, first.paths is second.paths) == (True, True)
+
+
+def test_a_call_makes_few_calls():
+    node = lazy_leaf(0)
+    lazy_plain(node, 0)
+    assert calls_made(lambda: lazy_plain(node, 1)) <= 12
+    assert calls_made(lambda: lazy_leaf(1)) <= 11
+
+
+def test_a_long_argument_is_not_kept():
+    long, short = "x" * 100_000, "x" * 50 + str(id(object()))
+    before = sys.getrefcount(long), sys.getrefcount(short)
+    lazy_plain(long, short)
+    assert (sys.getrefcount(long), sys.getrefcount(short)) == (before[0], before[1] + 1)
+
+
+def test_equal_arguments_of_other_types_are_not_taken_for_the_one_before():
+    keys = {lazy_plain(value, None).key for value in (1, True, 1.0, 1 + 0j, 0.0, -0.0, "1", b"1")}
+    assert len(keys) == 8
+
+
+def test_slots_are_equal_to_nothing_else(repo):
+    slot = Slot(1)
+    assert len({slot, 1, Slot(1)}) == 3
+    assert (slot == 1, slot != 1, slot == Slot(1)) == (False, True, False)
+    assert lazy_sum({lazy_leaf(5): 0, 0: 0, 1: 0}).compute(scheduler="sync") == 6
+    assert lazy_sum([lazy_leaf(5), 0, lazy_leaf(7), 1]).compute(scheduler="sync") == 13
+
+
+def payloads(node):
+    graph = build_graph(resolve([node.step]), surroundings())
+    return [pickle.dumps(task) for task in _compat.to_tasks(graph.layers).values()]
+
+
+def test_a_task_holds_its_function_and_surroundings_as_bytes_that_are_the_same_in_each(repo):
+    shared = {pickle.loads(data).args[0].common for data in payloads(tree(8))}
+    assert len(shared) == 2
+    assert len({one.spec for one in shared}) == 2
+
+
+_SENT = """
+def made(left, right):
+    return left, right
+lazy_made = pd.provenance(name="made_here")(made)
+"""
+
+
+def test_a_function_of_a_notebook_is_made_once_in_another_process(configured, tmp_path):
+    there = {"pd": pd, "__name__": "__main__"}
+    exec(_SENT, there)
+    file = tmp_path / "tasks"
+    file.write_bytes(pickle.dumps(payloads(there["lazy_made"](there["lazy_made"](1, 2), 3))))
+    code = (
+        "import pickle, sys\n"
+        "tasks = [pickle.loads(data) for data in pickle.load(open(sys.argv[1], 'rb'))]\n"
+        "print(len(tasks), len({task.args[0].common.spec for task in tasks}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "1"]
+
+
+def test_a_function_whose_name_stands_for_another_is_looked_up_again(repo, monkeypatch):
+    (data,) = payloads(lazy_plain(1, 2))
+    before = pickle.loads(data).args[0].common.spec
+    assert pickle.loads(data).args[0].common.spec is before
+
+    def plain(left, right):
+        return right, left
+
+    plain.__qualname__ = "plain"
+    monkeypatch.setitem(globals(), "plain", plain)
+    after = pickle.loads(data).args[0].common.spec
+    assert (before.fn(1, 2), after.fn(1, 2)) == ((1, 2), (2, 1))
+
+
+def test_a_scheduler_passes_tasks_on_without_the_modules_of_their_functions(repo, tmp_path):
+    file = tmp_path / "task"
+    (data,) = payloads(lazy_plain(1, 2))
+    file.write_bytes(data)
+    code = (
+        "import pickle, sys\n"
+        "task = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "assert pickle.dumps(task) == open(sys.argv[1], 'rb').read()\n"
+        "print([name for name in sys.modules if name.startswith('tests')])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert p.get_default_repo() is not None
