@@ -69,8 +69,12 @@ def _line(row: Row | Footprint) -> str:
     verdict = "" if row.reach is None else f">= {row.reach:.3g}x {reached}"
     return (
         f"{row.work:<75}{row.peer:<20}{_time(row.ours_seconds):>11}{_time(row.peer_seconds):>11}"
-        f"{row.ratio:>7.2g}x  {f'{row.ratio_low:.2g}-{row.ratio_high:.2g}':<15}{verdict}"
+        f"{_times(row.ratio):>7}x  {f'{_times(row.ratio_low)}-{_times(row.ratio_high)}':<15}{verdict}"
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
 
 
 def _size(size: int) -> str:
