@@ -120,7 +120,8 @@ class Walk:
         else:
             self._context.active.discard(id(frame.value))
         if self._carriers is None or len(self._carriers) == frame.met:
-            self._remember(frame.value, encoding)
+            if encoding[:1] == grammar.DIGEST_HEAD:
+                self._remember(frame.value, encoding)
         elif frame.unordered:
             self._carriers[frame.met :] = sorted(self._carriers[frame.met :], key=_by_path_and_value)
         return encoding
@@ -130,7 +131,7 @@ class Walk:
 
         Not of what an encoder made up: it would be kept alive for nothing.
         """
-        if encoding[:1] == grammar.DIGEST_HEAD and self._stack and not self._stack[-1].described:
+        if self._stack and not self._stack[-1].described:
             self._context.known[id(value)] = (value, encoding)
 
     # --- one value
@@ -179,7 +180,8 @@ class Walk:
         visit = DESCRIPTIONS[type(description)](self, description, value)
         if isinstance(visit, bytes):
             if type(description) is Array:
-                self._remember(value, visit)
+                if visit[:1] == grammar.DIGEST_HEAD:
+                    self._remember(value, visit)
             elif type(description) is Parts and description.kind == "global":
                 self._context.known[id(value)] = (value, visit)
         return visit

@@ -34,11 +34,11 @@ def is_rewritten(dtype: np.dtype[Any]) -> bool:
 
 
 def blocks_of(values: Items, dtype: np.dtype[Any]) -> Callable[[], Iterable[bytes | memoryview]]:
-    """Return what gives the bytes of an array as items of `dtype`.
+    """Return what gives the bytes of an array as items of `dtype`, which is little-endian.
 
     A block is overwritten when the next but one is asked for.
     """
-    same = values.dtype == dtype and not is_rewritten(dtype)
+    same = values.dtype == dtype and not _has_padding(dtype)
     if same and values.nbytes <= _ONE_CALL:
         return lambda: (values.tobytes(),)
     if not values.size * dtype.itemsize:
