@@ -36,8 +36,7 @@ OnRepoError: TypeAlias = Literal["raise", "compute"]
 OnDuplicateKey: TypeAlias = Literal["skip", "overwrite", "check_collision", "raise"]
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """What identifies a value: its digest, and what stands for it inside a container's encoding.
 
     Attributes
@@ -61,8 +60,7 @@ class CarriesArtifact(Protocol):
         """``C(v)`` of the value this object stands for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(NamedTuple):
     """What may be done with a repo or blobstore.
 
     ``read_through_write`` lets a chain copy into this member what it found further down.
@@ -74,8 +72,7 @@ class Permissions:
     delete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class BlobRef:
+class BlobRef(NamedTuple):
     """Where stored bytes lie: their key and their size in bytes."""
 
     key: BlobKey
@@ -145,8 +142,7 @@ InputKind: TypeAlias = Literal["input", "result", "call"]
 """How one artifact refers to another: as an argument, from inside its value, or as a nested call."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputEdge:
+class InputEdge(NamedTuple):
     """One reference from an artifact to another.
 
     `path` is the place of the reference, as in ``kargs['model'].steps[0]``; for a nested call it is empty.
@@ -157,8 +153,7 @@ class InputEdge:
     kind: InputKind = "input"
 
 
-@dataclass(frozen=True, slots=True)
-class Durations:
+class Durations(NamedTuple):
     """Seconds one call spent: hashing its inputs, computing, hashing the value, storing it."""
 
     hash: float = 0.0
@@ -167,8 +162,7 @@ class Durations:
     store: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(NamedTuple):
     """Facts about one process: `info` is a JSON object (host, argv, git ref ...)."""
 
     id: str
@@ -216,8 +210,7 @@ class ArtifactRecord(NamedTuple):
     journaled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right of one holder to compute and store one artifact; a later lease has a larger `fence`."""
 
     artifact_id: ArtifactId
@@ -225,8 +218,7 @@ class Lease:
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What came of asking for a lease: it, or the record of what is stored; neither while another one holds it."""
 
     lease: Lease | None = None
@@ -267,8 +259,7 @@ class JobRecord:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobUse:
+class JobUse(NamedTuple):
     """That a job used the artifact this goes with, and how."""
 
     job_id: str
@@ -358,8 +349,7 @@ class SetRecord:
     saved_at: datetime | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPlace:
+class RecordPlace(NamedTuple):
     """One place in which a repo keeps its records.
 
     Attributes

@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import provenance as core
@@ -165,7 +165,7 @@ class Surroundings:
         return replace(self, plan=os.urandom(16).hex())
 
     def __reduce__(self) -> tuple[object, ...]:
-        parts = (self.repo_name, self.config, tuple(self.flags), tuple(map(astuple, self.places)), self.plan)
+        parts = (self.repo_name, self.config, tuple(self.flags), tuple(map(tuple, self.places)), self.plan)
         return _restore, (self.digest, self.home, asdict(self.client), parts)
 
 

@@ -99,8 +99,8 @@ class ArtifactRow:
         """Return what the row says, flat: tags as a list, each duration by itself."""
         flat = _facts(self)
         del flat["durations"]
-        for part in fields(Durations):
-            flat[f"{part.name}_duration"] = getattr(self.durations, part.name)
+        for name, seconds in self.durations._asdict().items():
+            flat[f"{name}_duration"] = seconds
         return {**flat, "tags": self.tags}
 
     def __reduce__(self) -> tuple[object, ...]:

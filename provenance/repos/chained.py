@@ -7,7 +7,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -130,8 +129,8 @@ class ChainedRepo(BaseRepo):
         leasing = self._tiers.last_written()
         self._leases = None if leasing is None else ChainedLeases(self._tiers, leasing)
         own, permitting = self._permissions, self._tiers.permitting
-        self._permissions = replace(
-            own, write=own.write and bool(permitting("write")), delete=own.delete and bool(permitting("delete"))
+        self._permissions = own._replace(
+            write=own.write and bool(permitting("write")), delete=own.delete and bool(permitting("delete"))
         )
 
     def _require(self, operation: str) -> None:
@@ -146,7 +145,7 @@ class ChainedRepo(BaseRepo):
         """Return the places of all members; those that are written have to be so by the chain's policy."""
         written = [member for _, member in self._tiers.writing()] if self._permissions.write else []
         return tuple(
-            replace(place, writes=place.writes and member in written)
+            place._replace(writes=place.writes and member in written)
             for member in self.repos
             for place in member.record_places()
         )

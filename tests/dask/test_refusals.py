@@ -19,6 +19,7 @@ import pytest
 import provenance as p
 import provenance_dask as pd
 from provenance.errors import ConfigError, WorkerRefusedError
+from provenance.hashing import SCHEME
 from tests.dask.pipeline import add, eager_add, source
 from tests.dask.shell import PRELOAD, ROOT
 from tests.servers.hosts import network
@@ -73,13 +74,13 @@ def worker_on(client, host, *arguments, **environment):
 # ---- versions
 
 
-def another_version(folder, version, scheme="1"):
+def another_version(folder, version, scheme=SCHEME):
     """A copy of the library that is called another version of it, and perhaps hashes by another scheme."""
     for package in ("provenance", "provenance_dask"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     for path, old, new in (
         ("__init__.py", f'__version__ = "{p.__version__}"', f'__version__ = "{version}"'),
-        ("hashing/__init__.py", "SCHEME: int = 1", f"SCHEME: int = {scheme}"),
+        ("hashing/__init__.py", f"SCHEME: int = {SCHEME}", f"SCHEME: int = {scheme}"),
     ):
         text = (folder / "provenance" / path).read_text("utf-8")
         assert text.count(old) == 1
@@ -113,7 +114,7 @@ def test_several_workers_and_several_differences(configured, tmp_path, execution
         with pytest.raises(WorkerRefusedError) as caught:
             source(1, log=log).compute()
         first, second = sorted(client.scheduler_info()["workers"], key=caught.value.worker.__ne__)
-    assert caught.value.differences == (("provenance", p.__version__, "9.8.7"), ("hash scheme", "1", "77"))
+    assert caught.value.differences == (("provenance", p.__version__, "9.8.7"), ("hash scheme", str(SCHEME), "77"))
     assert first in str(caught.value)
     assert caught.value.__notes__ == [f"and on 1 more: {second}"]
     assert executions.take() == []

@@ -92,7 +92,7 @@ def members(near, far, near_has=False, far_has=False):
     for repo, has_it, permissions in zip(repos, (near_has, far_has), (near, far), strict=True):
         if has_it:
             repo.save(a_draft(1, LARGE, recipe=a_recipe(1)))
-        repo._permissions = replace(repo.permissions, **permissions)
+        repo._permissions = repo.permissions._replace(**permissions)
         repo._cache.reset_after_fork()
     return repos
 
@@ -228,7 +228,7 @@ def test_a_member_that_lacks_the_bytes_of_a_draft_is_a_failure_of_its_own(tiers)
     """The draft takes a blob for granted that is in the nearest store only, and cannot be read there."""
     first = tiers[0].save(a_draft(1, LARGE))
     draft = replace(a_draft(2, LARGE, value_blob=first.value_blob), value=None)
-    tiers[0]._permissions = replace(tiers[0].permissions, read=False)
+    tiers[0]._permissions = tiers[0].permissions._replace(read=False)
     with pytest.raises(BlobNotFoundError):
         ChainedRepo(tiers).save(draft)
     assert holders(tiers, 2) == ["near"]
@@ -384,7 +384,7 @@ def test_lineage_through_a_member_that_may_not_delete_and_is_out_of_reach_is_tol
     near.save(a_draft(1))
     middle.save(a_draft(2, edges=(edge_to(1),)))
     near.save(a_draft(3, edges=(edge_to(2),), recipe=a_recipe(3)))
-    middle._permissions = replace(middle.permissions, delete=False)
+    middle._permissions = middle.permissions._replace(delete=False)
     chain = ChainedRepo(tiers, retry_seconds=0)
     middle.go_down()
     with pytest.raises(TierUnavailableError, match="not all that was made with"):
@@ -453,7 +453,7 @@ def test_a_set_may_lie_elsewhere_than_its_members(tiers, spread):
 
 def test_a_set_is_deleted_with_its_labels_wherever_that_is_permitted(tiers, spread):
     stored = spread.put_set(p.ArtifactSet([an_id(0)], "job"))
-    tiers[1]._permissions = replace(tiers[1].permissions, delete=False)
+    tiers[1]._permissions = tiers[1].permissions._replace(delete=False)
     spread.delete_set(stored)
     assert [repo.name for repo in tiers if repo.contains_set(stored)] == ["middle"]
 

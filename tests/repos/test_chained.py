@@ -185,7 +185,7 @@ def test_a_value_that_lies_in_one_member_is_copied_to_the_others(chain, near, fa
     again = a_draft(2, LARGE, value_blob=first.value_blob)
     chain.save(replace(again, value=None))
     assert near.get_value(an_id(2)) == far.get_value(an_id(2)) == LARGE
-    lost = replace(first.value_blob, key=an_id("lost") + ".x")
+    lost = first.value_blob._replace(key=an_id("lost") + ".x")
     with pytest.raises(BlobNotFoundError):
         chain.save(replace(a_draft(3, LARGE, value_blob=lost), value=None))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,7 +38,7 @@ def write_entry(draft: Draft, file: BinaryIO) -> None:
         "run": {"id": draft.run.id, "info": draft.run.info},
         "sections": sections,
         "extension": draft.value_extension,
-        "job": None if draft.job is None else asdict(draft.job),
+        "job": None if draft.job is None else draft.job._asdict(),
     }
     text = json.dumps(content, allow_nan=False).encode()
     file.write(text)
@@ -83,9 +82,9 @@ def _as_json(record: ArtifactRecord) -> dict[str, Any]:
     for name in _BYTES:
         found[name] = None if found[name] is None else b64encode(found[name]).decode()
     for name in _BLOBS:
-        found[name] = None if found[name] is None else asdict(found[name])
-    found["durations"] = asdict(record.durations)
-    found["edges"] = [asdict(edge) for edge in record.edges]
+        found[name] = None if found[name] is None else found[name]._asdict()
+    found["durations"] = record.durations._asdict()
+    found["edges"] = [edge._asdict() for edge in record.edges]
     found["computed_at"] = None if record.computed_at is None else record.computed_at.isoformat()
     return found
 
