@@ -11,7 +11,7 @@ import provenance as p
 import provenance_dask as pd
 from provenance.errors import RepoUnreachableError
 from tests.dask.mortal import await_that
-from tests.dask.pipeline import add, source, total
+from tests.dask.pipeline import add, block, block_sum, source, total
 
 
 @pytest.fixture
@@ -50,22 +50,38 @@ def test_a_worker_that_cannot_reach_the_database_says_so(apart, line, executions
     assert p.failed_calls() == []
 
 
+def test_a_stored_input_that_a_worker_cannot_read_is_an_error_all_the_same(apart, line, executions, log):
+    apart(on_repo_error="compute")
+    node = add(block_sum(block(1, log=log), log=log), 1, log=log)
+    block(1, log=log).compute()
+    executions.take()
+    line.down = True
+    with pytest.raises(RepoUnreachableError) as caught:
+        node.compute()
+    assert caught.value.__notes__[0].startswith("in the call tests.dask.pipeline.block_sum(values=<artifact ")
+    assert executions.take() == []
+    line.down = False
+    assert node.compute() == 2049
+    assert executions.take() == ["add", "block_sum"]
+
+
 def test_a_worker_may_compute_what_it_cannot_look_up(apart, line, executions, log):
     apart(on_repo_error="compute")
     assert source(1, log=log).compute() == 1
+    assert executions.take() == ["source"]
     line.down = True
 
     def node():
-        return total([add(source(number, log=log), 1, log=log) for number in range(4)], log=log)
+        return total([add(source(number, log=log), 1, log=log) for number in range(10, 14)], log=log)
 
-    assert node().compute() == 10
+    assert node().compute() == 50
     assert executions.take() == ["add"] * 4 + ["source"] * 4 + ["total"]
     assert pd.plan(node()).to_run > 0  # nothing of it is stored yet
     line.down = False
     numbers = itertools.count(100)
     await_that(lambda: is_replayed(node(), next(numbers), log), "nothing is stored later")
     executions.take()
-    assert node().compute() == 10
+    assert node().compute() == 50
     assert executions.take() == []
 
 
