@@ -193,6 +193,16 @@ def test_what_is_stored_ends_the_lease(repo):
     assert is_free(repo, artifact.id)
 
 
+def test_a_lease_that_ended_with_what_was_stored_is_not_given_back_again(repo, monkeypatch):
+    @p.provenance()
+    def one():
+        return 1
+
+    monkeypatch.setattr(repo.leases, "release", None)
+    assert one() == 1
+    assert nothing_is_held()
+
+
 def test_a_composite_and_its_members_are_stored_under_one_lease(repo, monkeypatch):
     @p.provenance(returns_composite=True)
     def both(n):
@@ -404,6 +414,23 @@ def test_a_cancelled_coroutine_lets_others_go_on(repo, calls):
 
     assert asyncio.run(main()) == [1]
     assert calls == [1, 1]
+    assert nothing_is_held()
+
+
+def test_a_cancelled_coroutine_that_waits_for_another_process_leaves_nothing_behind(repo):
+    @p.provenance()
+    async def slow(n):
+        return n
+
+    async def main():
+        taken_over(repo, id_of(slow, n=1))
+        pending = asyncio.create_task(slow(1))
+        await asyncio.sleep(0)
+        pending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await pending
+
+    asyncio.run(main())
     assert nothing_is_held()
 
 
