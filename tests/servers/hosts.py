@@ -5,7 +5,9 @@ Programs on them share this machine's folders. The machine itself is on the brid
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -19,6 +21,8 @@ from pathlib import Path
 
 from tests.parts import missing
 
+_PREFIX = "pv"
+_serial = itertools.count()
 _KERNEL = "/proc/sys/kernel/random/boot_id"
 _BECOME = f'hostname "$1"; if test -s "$2"; then mount --bind "$2" {_KERNEL}; fi; shift 2; exec "$@"'
 """Of the shell that takes the host's name and kernel before it runs a program: name, file, program, arguments."""
@@ -84,11 +88,11 @@ def network(*names: str) -> Iterator[Network]:
     """
     if os.geteuid() != 0 or shutil.which("ip") is None:
         missing("the Debian package iproute2, and to be root")
-    token = secrets.token_hex(3)
+    _remove_left_over()
     subnet = f"198.18.{secrets.randbelow(256)}"  # of a block that is kept for tests of networks
     with ExitStack() as stack:
         kernels = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hosts-")))
-        bridge = f"pv{token}"
+        bridge = f"{_PREFIX}{os.getpid():x}.{next(_serial)}"
         if _ip("link", "add", bridge, "type", "bridge", check=False):
             missing("the right to make network devices")
         stack.callback(_ip, "link", "del", bridge)
@@ -102,6 +106,20 @@ def network(*names: str) -> Iterator[Network]:
             _connect(host, bridge, f"{bridge}+{number}", stack)
             hosts[name] = host
         yield Network(hosts, f"{subnet}.1", f"{subnet}.0/24")
+
+
+def _remove_left_over() -> None:
+    """Remove what tests have left that were killed; names begin with the number of their process."""
+    listed = [("netns", line.split()[0]) for line in _listed("netns", "list")]
+    listed += [("link", line.split()[0]) for line in _listed("-brief", "link", "show", "type", "bridge")]
+    for kind, name in listed:
+        owner = re.match(rf"{_PREFIX}([0-9a-f]+)\.", name)
+        if owner and not Path(f"/proc/{int(owner[1], 16)}").exists():
+            _ip(kind, "del", name, check=False)  # another process may be removing it too
+
+
+def _listed(*arguments: str) -> list[str]:
+    return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 def _connect(host: Host, bridge: str, plug: str, stack: ExitStack) -> None:
