@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -173,9 +173,7 @@ def spec_of(obj: object) -> FunctionSpec | None:
 
 
 def _lookup(module: str, qualname: str) -> FunctionSpec | None:
-    found: object = sys.modules.get(module)
-    if found is None:
-        found = __import__(module, fromlist=["_"])
+    found: object = importlib.import_module(module)  # also waits for another thread that imports it
     for part in qualname.split("."):
         found = getattr(found, part, None)
     return spec_of(found)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
+import pickle
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import provenance as p
+from provenance.engine import spec_of
 
 THREADS, CALLS, KEYS, PROCESSES = 16, 200, 50, 4
 
@@ -85,3 +89,41 @@ def test_processes_that_call_the_same_functions_get_right_values_and_no_errors(s
     for worker in workers:
         worker.join()
     assert len(rows_of(sqlite)) == KEYS
+
+
+SLOW_MODULE = """
+import threading
+from pathlib import Path
+import provenance as p
+
+Path("begun").touch()
+while not Path("go").exists():
+    threading.Event().wait(0.01)
+
+@p.provenance()
+def double(x):
+    return 2 * x
+"""
+
+
+def test_a_function_is_found_while_another_thread_imports_its_module(tmp_path, monkeypatch):
+    """As in a worker whose first tasks arrive at once."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slow_module.py").write_text(SLOW_MODULE, "utf-8")
+    (tmp_path / "go").touch()
+    pickled = pickle.dumps(spec_of(importlib.import_module("slow_module").double))
+    del sys.modules["slow_module"]
+    for file in ("go", "begun"):
+        (tmp_path / file).unlink()
+    found = []
+    importing = threading.Thread(target=importlib.import_module, args=["slow_module"])
+    finding = threading.Thread(target=lambda: found.append(pickle.loads(pickled)))
+    importing.start()
+    while not (tmp_path / "begun").exists():
+        threading.Event().wait(0.01)
+    finding.start()
+    finding.join(0.5)  # it would not have to wait for what it does not find
+    (tmp_path / "go").touch()
+    importing.join()
+    finding.join()
+    assert found == [spec_of(sys.modules["slow_module"].double)]
