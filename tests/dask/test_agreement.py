@@ -19,7 +19,7 @@ SERVER = RecordPlace("postgresql://db/p", "3", "network", writes=True)
 
 
 def read_only(place):
-    return replace(place, writes=False)
+    return place._replace(writes=False)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def place(configured):
 
 
 def test_a_worker_records_in_one_of_the_client_s_places(place):
-    check_repo(LAPTOP, "local", (replace(place, address="elsewhere"),), None)
+    check_repo(LAPTOP, "local", (place._replace(address="elsewhere"),), None)
     check_repo(LAPTOP, "local", (SERVER, place), None)
     check_repo(LAPTOP, "local", (read_only(place),), None)
     with pytest.raises(WorkerRefusedError, match=rf"{place.identity}.* host laptop .*\(identity 3\)"):
@@ -58,7 +58,7 @@ def test_a_worker_records_in_one_of_the_client_s_places(place):
 
 def test_what_is_not_known_is_not_compared(place):
     check_repo(LAPTOP, "local", (), None)
-    check_repo(LAPTOP, "local", (SERVER, replace(FILE, identity=None)), None)
+    check_repo(LAPTOP, "local", (SERVER, FILE._replace(identity=None)), None)
 
 
 def test_a_worker_needs_a_repo_of_the_name(configured):
