@@ -20,7 +20,7 @@ from provenance.blobstores import MemoryStore
 from provenance.hashing import hash_value
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.records import parameters
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.testing.drafts import RUN, a_draft, an_id
 from provenance.types import ArtifactRecord
 

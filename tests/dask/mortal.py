@@ -13,7 +13,7 @@ import numpy as np
 
 import provenance as core
 import provenance_dask as pd
-from provenance.repos.sql.rows import SqlRows
+from provenance.repos.sql.rows.artifacts import SqlRows
 from tests.dask.pipeline import note
 
 PATIENCE = 60

@@ -24,7 +24,7 @@ IMPORTED_ONCE = (
     "asyncio",
     "concurrent.futures.thread",
     "provenance.lineage",
-    "provenance.repos.sql.postgres_database",
+    "provenance.repos.sql.postgres.database",
     "psycopg",
     "s3fs",
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psycopg
 
-from provenance.repos.sql.postgres_database import PostgresDatabase
-from provenance.repos.sql.sqlite_database import SqliteDatabase
+from provenance.repos.sql.postgres.database import PostgresDatabase
+from provenance.repos.sql.sqlite.database import SqliteDatabase
 
 FOLDER = Path(__file__).parent.parent / "golden" / "repos"
 SCHEMAS = sorted(int(path.stem.removeprefix("schema_")) for path in FOLDER.glob("schema_*.db"))

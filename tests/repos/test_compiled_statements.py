@@ -13,8 +13,8 @@ import pytest
 from provenance.blobstores import MemoryStore
 from provenance.repos.sql import SqlRepo, compiling
 from provenance.repos.sql.dialect import quoted
-from provenance.repos.sql.postgres_database import PostgresDatabase
-from provenance.repos.sql.texts import FOLDER, SCHEMA, statements
+from provenance.repos.sql.postgres.database import PostgresDatabase
+from provenance.repos.sql.statements.texts import FOLDER, SCHEMA, statements
 from provenance.testing.drafts import a_draft
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ def test_there_is_a_file_for_each_database():
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_files_say_what_the_statements_say(name):
-    command = "python -m provenance.repos.sql.compiling"
+    command = "python -m provenance.repos.sql.statements.compiling"
     assert (FOLDER / name).read_text("utf-8") == FILES[name], f"{name} is out of date: run {command}"
 
 

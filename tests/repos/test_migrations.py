@@ -14,7 +14,7 @@ from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.schema import metadata
-from provenance.repos.sql.sqlite_database import SqliteDatabase
+from provenance.repos.sql.sqlite.database import SqliteDatabase
 from provenance.repos.sql.versions import SCHEMA_VERSION
 from provenance.testing.drafts import a_draft, an_id
 
@@ -103,8 +103,8 @@ def test_upgrades_at_once_come_one_after_the_other(tmp_path):
 
 
 def test_an_upgrade_that_cannot_be_made_is_an_error(path, monkeypatch):
-    monkeypatch.setattr("provenance.repos.sql.sqlite_database._BUSY_SECONDS", 0.05)
-    monkeypatch.setattr("provenance.repos.sql.sqlite_database._UPGRADE_SECONDS", 0.05)
+    monkeypatch.setattr("provenance.repos.sql.sqlite.database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("provenance.repos.sql.sqlite.database._UPGRADE_SECONDS", 0.05)
     change(path, "UPDATE meta SET value = 0 WHERE key = 'schema_version'")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

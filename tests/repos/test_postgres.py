@@ -20,8 +20,8 @@ import provenance as p
 from provenance.blobstores import DiskStore
 from provenance.errors import ConfigError, RepoUnavailableError
 from provenance.repos.sql import SqlRepo
-from provenance.repos.sql.postgres_pool import MOST_CONNECTIONS
-from provenance.repos.sql.postgres_server import PostgresServer
+from provenance.repos.sql.postgres.pool import MOST_CONNECTIONS
+from provenance.repos.sql.postgres.server import PostgresServer
 from provenance.serializers import pack
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from provenance.testing.repos import RepoContract

@@ -13,7 +13,7 @@ from provenance.blobstores import DiskStore
 from provenance.errors import RepoUnavailableError, RepoUnreachableError
 from provenance.repos.rows import Entry
 from provenance.repos.sql import SqlRepo, postgres_database
-from provenance.repos.sql.postgres_circuit import Circuit
+from provenance.repos.sql.postgres.circuit import Circuit
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from tests.repos.test_postgres import count, open_repo, terminate_others
 from tests.servers.postgres import postgres_server
@@ -208,7 +208,7 @@ def test_calls_go_on_when_the_server_is_started_again(own_server, tmp_path, monk
 
 def test_a_server_that_does_not_answer_is_left_alone_for_a_while(monkeypatch):
     from provenance._util import patience
-    from provenance.repos.sql import postgres_circuit
+    from provenance.repos.sql.postgres import circuit as postgres_circuit
 
     now = [100.0]
     for module in (patience, postgres_circuit):

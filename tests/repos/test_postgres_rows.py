@@ -15,7 +15,7 @@ from provenance.errors import RepoUnavailableError, SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.opening import prepare
-from provenance.repos.sql.postgres_database import PostgresDatabase
+from provenance.repos.sql.postgres.database import PostgresDatabase
 from provenance.repos.sql.schema import metadata
 from provenance.repos.sql.versions import SCHEMA_VERSION
 from provenance.testing.drafts import a_draft, an_id
@@ -70,7 +70,7 @@ def test_json_is_searched_by_index(database):
 
 def repo_in(database):
     from provenance.repos.single import SingleRepo
-    from provenance.repos.sql.rows import SqlRows
+    from provenance.repos.sql.rows.artifacts import SqlRows
 
     return SingleRepo(SqlRows(database, None), MemoryStore(), "rows")
 

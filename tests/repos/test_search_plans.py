@@ -13,7 +13,7 @@ from provenance.errors import RepoUnavailableError
 from provenance.hashing import hash_value
 from provenance.repos.sql import SqlRepo, search_index, search_rows
 from provenance.repos.sql.records import parameters
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.testing.drafts import RUN, a_draft, an_id, edge_to
 
 TERMS = {

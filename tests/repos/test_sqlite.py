@@ -481,7 +481,7 @@ def test_a_damaged_database_is_an_error_of_the_library(tmp_path):
 
 
 def test_a_database_that_stays_locked_is_an_error_and_leaves_no_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("provenance.repos.sql.sqlite_database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("provenance.repos.sql.sqlite.database._BUSY_SECONDS", 0.05)
     repo = open_repo(tmp_path)
     other = sqlite3.connect(tmp_path / "repo.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -493,7 +493,7 @@ def test_a_database_that_stays_locked_is_an_error_and_leaves_no_row(tmp_path, mo
 
 
 def test_a_switch_to_wal_that_is_never_possible_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("provenance.repos.sql.sqlite_database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("provenance.repos.sql.sqlite.database._BUSY_SECONDS", 0.05)
     connection = sqlite3.connect(tmp_path / "repo.db", isolation_level=None)
     connection.execute("CREATE TABLE other (x)")
     connection.execute("BEGIN")

@@ -140,7 +140,7 @@ KILLED = """
 import json, sys
 from provenance.blobstores import MemoryStore
 from provenance.repos.sql import SqlRepo
-from provenance.repos.sql import search_index
+from provenance.repos.sql.rows import search_index
 from provenance.repos.sql.migrations import run
 
 def stop(*_):

@@ -44,7 +44,7 @@ def prepare(database: Database, *, create: bool, read_only: bool) -> SchemaVersi
                 f"{SCHEMA_VERSION}: open it once with write: true, which upgrades it"
             )
             raise SchemaVersionError(msg)
-        from provenance.repos.sql.search_index import SearchIndex  # noqa: PLC0415  few databases are old
+        from provenance.repos.sql.rows.search_index import SearchIndex  # noqa: PLC0415  few databases are old
 
         database.upgrade()
         SearchIndex(database, may_write=True).catch_up()
@@ -78,8 +78,8 @@ def _make_tables(database: Database, *, create: bool) -> None:
     if not create:
         msg = f"the database {database.place} has no tables of a repo: open it with create_db: true and write: true"
         raise RepoUnavailableError(msg)
-    from provenance.repos.sql.compilers import compiler_for  # noqa: PLC0415  needs SQLAlchemy
     from provenance.repos.sql.creation import TABLES, creation  # noqa: PLC0415  needs SQLAlchemy
+    from provenance.repos.sql.statements.compilers import compiler_for  # noqa: PLC0415  needs SQLAlchemy
 
     with database.writing() as transaction:
         there = database.table_names()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from blake3 import blake3
 
 from provenance.errors import SerializationError
-from provenance.repos.json_fields import dump_json
+from provenance.repos.json_fields import dump_json, label_items
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.storable_text import original_text, storable_text
-from provenance.types import ArtifactRecord, BlobKey, BlobRef, Durations, InputEdge
+from provenance.types import JSON, ArtifactRecord, BlobKey, BlobRef, Durations, InputEdge
 
 COLUMNS = (
     "id",
@@ -194,3 +195,8 @@ def _unsealed(sealed: bytes, artifact_id: str) -> bytes | None:
         artifact_id,
     )
     return None
+
+
+def label_digests(labels: Mapping[str, JSON]) -> list[str]:
+    """Labels as texts of one length, so that a database can index them."""
+    return [blake3(item.encode()).hexdigest() for item in sorted(label_items(labels))]

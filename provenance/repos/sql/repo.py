@@ -22,10 +22,10 @@ from provenance.repos.options import RepoOptions
 from provenance.repos.rows import Rows
 from provenance.repos.single import SingleRepo
 from provenance.repos.sql.database import Database
-from provenance.repos.sql.late_rows import LateRows
 from provenance.repos.sql.opening import prepare
-from provenance.repos.sql.rows import SqlRows
-from provenance.repos.sql.sqlite_database import SqliteDatabase
+from provenance.repos.sql.rows.artifacts import SqlRows
+from provenance.repos.sql.rows.late import LateRows
+from provenance.repos.sql.sqlite.database import SqliteDatabase
 from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRepoError, RecipeKey, RecordPlace
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
@@ -235,7 +235,7 @@ def _place(db: str | os.PathLike[str]) -> str:
     """What the database is called in messages, and what tells its journal from those of others."""
     if not _is_postgres(db):
         return str(sqlite_path(db))
-    from provenance.repos.sql.postgres_server import PostgresServer  # noqa: PLC0415  needs psycopg
+    from provenance.repos.sql.postgres.server import PostgresServer  # noqa: PLC0415  needs psycopg
 
     return PostgresServer.from_url(os.fspath(db)).place
 
@@ -246,7 +246,7 @@ def _open_postgres(url: str, schema: str | None, *, create: bool) -> Database:
     except ImportError as exc:
         msg = f"PostgreSQL needs psycopg, which cannot be imported ({exc}): pip install 'provenance[postgres]'"
         raise ConfigError(msg) from exc
-    from provenance.repos.sql.postgres_database import PostgresDatabase  # noqa: PLC0415  needs psycopg
+    from provenance.repos.sql.postgres.database import PostgresDatabase  # noqa: PLC0415  needs psycopg
 
     return PostgresDatabase(url, schema=schema, create=create)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from provenance.repos.json_fields import dump_json
 from provenance.repos.sql.database import Database, Row, Transaction
 from provenance.repos.sql.records import FAILURE_COLUMNS
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.repos.storable_text import original_text, storable_text
 from provenance.types import FailedCall
 
 if TYPE_CHECKING:
     from provenance.repos.queries import FailedCallQuery
-    from provenance.repos.sql.statements import FailureStatements
+    from provenance.repos.sql.statements.artifacts import FailureStatements
 
 _TEXTS = ("name", "fn_module", "fn_name", "error_type", "message", "traceback")
 
@@ -41,8 +41,8 @@ class FailureRows:
 
     def find(self, query: FailedCallQuery) -> list[FailedCall]:
         """The calls that raised that a query asks for, the last ones first."""
-        from provenance.repos.sql.compilers import compiler_for  # noqa: PLC0415  needs SQLAlchemy
-        from provenance.repos.sql.search_statements import failures_that  # noqa: PLC0415  needs SQLAlchemy
+        from provenance.repos.sql.statements.compilers import compiler_for  # noqa: PLC0415  needs SQLAlchemy
+        from provenance.repos.sql.statements.searches import failures_that  # noqa: PLC0415  needs SQLAlchemy
 
         text, names, values = compiler_for(self._dialect).compiled(failures_that(query))
         return [self._call(row) for row in self._database.fetch_all(text, [values[name] for name in names])]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from provenance.errors import StorageError
 from provenance.repos.containment import input_artifacts, stored_items
 from provenance.repos.sql.database import Database, Transaction
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.types import ArtifactRecord
 
 if TYPE_CHECKING:
-    from provenance.repos.sql.index_statements import IndexStatements
+    from provenance.repos.sql.statements.index import IndexStatements
 
 BATCH = 2000
 """Rows that are indexed in one transaction."""

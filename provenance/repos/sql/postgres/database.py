@@ -21,12 +21,12 @@ from provenance.errors import RepoUnreachableError
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
 from provenance.repos.sql.dialect import Dialect, quoted
-from provenance.repos.sql.postgres_circuit import Circuit
-from provenance.repos.sql.postgres_creation import check_schema_name, connect_or_create, find_schema
-from provenance.repos.sql.postgres_dialect import POSTGRES
-from provenance.repos.sql.postgres_errors import is_outage, unavailable
-from provenance.repos.sql.postgres_pool import ConnectionPool
-from provenance.repos.sql.postgres_server import Connection, PostgresServer
+from provenance.repos.sql.postgres.circuit import Circuit
+from provenance.repos.sql.postgres.creation import check_schema_name, connect_or_create, find_schema
+from provenance.repos.sql.postgres.dialect import POSTGRES
+from provenance.repos.sql.postgres.errors import is_outage, unavailable
+from provenance.repos.sql.postgres.pool import ConnectionPool
+from provenance.repos.sql.postgres.server import Connection, PostgresServer
 
 _T = TypeVar("_T")
 _PAUSES = (0.0, 0.05, 0.2, 0.5, 1.0)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from provenance.repos.sql.compiler import Compiler
-from provenance.repos.sql.sqlite_dialect import SQLITE
+from provenance.repos.sql.sqlite.dialect import SQLITE
 
 # Six digits of a second, as SQLAlchemy reads and writes them; SQLite's clock gives three.
 _CLOCK = "'%Y-%m-%d %H:%M:%f000', 'now'"

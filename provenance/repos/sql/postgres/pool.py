@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from provenance.repos.sql.postgres_server import Connection
+from provenance.repos.sql.postgres.server import Connection
 
 MOST_CONNECTIONS = 10
 """How many connections a process has to a database at once; further threads wait for one."""

@@ -1,4 +1,4 @@
-"""Compile all statements ahead of time: ``python -m provenance.repos.sql.compiling`` writes the files anew.
+"""Compile all statements ahead of time: ``python -m provenance.repos.sql.statements.compiling`` writes the files anew.
 
 A test tells when one is out of date.
 """
@@ -9,13 +9,9 @@ import json
 from dataclasses import replace
 
 from provenance.repos.sql.compiler import Compiler
-from provenance.repos.sql.compilers import compiler_for
-from provenance.repos.sql.index_statements import IndexStatements
-from provenance.repos.sql.job_statements import JobStatements
-from provenance.repos.sql.lease_statements import LeaseStatements
-from provenance.repos.sql.postgres_dialect import POSTGRES
-from provenance.repos.sql.sqlite_dialect import SQLITE
-from provenance.repos.sql.statements import (
+from provenance.repos.sql.postgres.dialect import POSTGRES
+from provenance.repos.sql.sqlite.dialect import SQLITE
+from provenance.repos.sql.statements.artifacts import (
     BlobStatements,
     FailureStatements,
     ReadStatements,
@@ -23,7 +19,11 @@ from provenance.repos.sql.statements import (
     SetStatements,
     WriteStatements,
 )
-from provenance.repos.sql.texts import FOLDER, SCHEMA
+from provenance.repos.sql.statements.compilers import compiler_for
+from provenance.repos.sql.statements.index import IndexStatements
+from provenance.repos.sql.statements.jobs import JobStatements
+from provenance.repos.sql.statements.leases import LeaseStatements
+from provenance.repos.sql.statements.texts import FOLDER, SCHEMA
 
 _GROUPS = (
     ReadStatements,

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from provenance.repos.json_fields import dump_json
 from provenance.repos.queries import ArtifactQuery, FailedCallQuery, FunctionName, Order, Period, RunQuery, SetQuery
 from provenance.repos.sql.compiler import Compiler
-from provenance.repos.sql.records import FAILURE_COLUMNS
+from provenance.repos.sql.records import FAILURE_COLUMNS, label_digests
 from provenance.repos.sql.schema import (
     artifact_inputs,
     artifact_items,
@@ -27,7 +27,6 @@ from provenance.repos.sql.schema import (
     set_labels,
     set_members,
 )
-from provenance.repos.sql.set_rows import label_digests
 from provenance.repos.storable_text import storable_text
 from provenance.types import JSON
 

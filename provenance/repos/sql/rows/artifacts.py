@@ -12,9 +12,9 @@ from provenance.errors import SchemaVersionError
 from provenance.repos.json_fields import dump_json
 from provenance.repos.rows import UNKNOWN_SWEEPS, BlobCheck, Entry, Inserted
 from provenance.repos.sql.database import Database, Transaction, repeatable
-from provenance.repos.sql.other_rows import OtherRows
 from provenance.repos.sql.records import edge_parameters, parameters, record_from
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.rows.others import OtherRows
+from provenance.repos.sql.statements.texts import statements
 from provenance.types import (
     JSON,
     ArtifactId,
@@ -32,9 +32,14 @@ from provenance.types import (
 if TYPE_CHECKING:
     from provenance.repos.labellings import Arrange, History
     from provenance.repos.queries import FailedCallQuery, Query, Row
-    from provenance.repos.sql.job_rows import SqlJobs
-    from provenance.repos.sql.lease_rows import LeaseRows
-    from provenance.repos.sql.statements import BlobStatements, ReadStatements, RecipeStatements, WriteStatements
+    from provenance.repos.sql.rows.jobs import SqlJobs
+    from provenance.repos.sql.rows.leases import LeaseRows
+    from provenance.repos.sql.statements.artifacts import (
+        BlobStatements,
+        ReadStatements,
+        RecipeStatements,
+        WriteStatements,
+    )
 
 
 class SqlRows:

@@ -11,11 +11,13 @@ from provenance._util.deferred import Deferred
 from provenance.repos.sql.database import Database, Transaction
 
 if TYPE_CHECKING:
-    from provenance.repos.sql import failure_rows, identity, job_rows, lease_rows, search_index, search_rows, set_rows
+    from provenance.repos.sql import identity
+    from provenance.repos.sql.rows import failures, jobs, leases, search_index, searches, sets
 else:
-    failure_rows, identity, job_rows, lease_rows, search_index, search_rows, set_rows = (
-        Deferred(f"provenance.repos.sql.{name}")
-        for name in ("failure_rows", "identity", "job_rows", "lease_rows", "search_index", "search_rows", "set_rows")
+    identity = Deferred("provenance.repos.sql.identity")
+    failures, jobs, leases, search_index, searches, sets = (
+        Deferred(f"provenance.repos.sql.rows.{name}")
+        for name in ("failures", "jobs", "leases", "search_index", "searches", "sets")
     )
 
 
@@ -48,24 +50,24 @@ class OtherRows:
         self._may_write = may_write
 
     @cached_property
-    def jobs(self) -> job_rows.SqlJobs:
+    def jobs(self) -> jobs.SqlJobs:
         """Rows of jobs, and of what they used."""
-        return job_rows.SqlJobs(self._database, self._adding)
+        return jobs.SqlJobs(self._database, self._adding)
 
     @cached_property
-    def leases(self) -> lease_rows.LeaseRows:
+    def leases(self) -> leases.LeaseRows:
         """Who computes what."""
-        return lease_rows.LeaseRows(self._database, self._record)
+        return leases.LeaseRows(self._database, self._record)
 
     @cached_property
-    def sets(self) -> set_rows.SetRows:
+    def sets(self) -> sets.SetRows:
         """Rows of artifact sets."""
-        return set_rows.SetRows(self._database)
+        return sets.SetRows(self._database)
 
     @cached_property
-    def failures(self) -> failure_rows.FailureRows:
+    def failures(self) -> failures.FailureRows:
         """Rows of calls that raised."""
-        return failure_rows.FailureRows(self._database)
+        return failures.FailureRows(self._database)
 
     @cached_property
     def index(self) -> search_index.SearchIndex:
@@ -73,9 +75,9 @@ class OtherRows:
         return search_index.SearchIndex(self._database, may_write=self._may_write)
 
     @cached_property
-    def search(self) -> search_rows.SearchRows:
+    def search(self) -> searches.SearchRows:
         """Searches, which need SQLAlchemy."""
-        return search_rows.SearchRows(self._database, self.index)
+        return searches.SearchRows(self._database, self.index)
 
     def identity(self) -> str | None:
         """What tells the database from all others, if it has something that does."""

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Format
 
 from provenance.errors import ConfigError
-from provenance.repos.sql.postgres_dialect import json_value
+from provenance.repos.sql.postgres.dialect import json_value
 from provenance.types import JSON
 
 _DEFAULTS = {

@@ -2,7 +2,7 @@
 
 They are run by the driver, as SQLAlchemy's own way of executing them costs six times as much, and their texts are
 loaded from the files of `compiled`, as it takes longer to import SQLAlchemy than to do anything else that a first
-call does. After a change: ``python -m provenance.repos.sql.compiling``.
+call does. After a change: ``python -m provenance.repos.sql.statements.compiling``.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ from provenance.repos.containment import contains, wanted_items
 from provenance.repos.json_fields import label_items
 from provenance.repos.memory_search import has_contents
 from provenance.repos.queries import ArtifactQuery, JobQuery, Order, Query, Row, RunQuery, SetQuery, rank, tie
-from provenance.repos.sql.compilers import compiler_for
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.job_search import JobOutcomes, job_row, job_selection
+from provenance.repos.sql.rows.job_searches import JobOutcomes, job_row, job_selection
+from provenance.repos.sql.rows.search_index import SearchIndex
 from provenance.repos.sql.schema import artifact_items, artifacts
-from provenance.repos.sql.search_index import SearchIndex
-from provenance.repos.sql.search_statements import (
+from provenance.repos.sql.statements.compilers import compiler_for
+from provenance.repos.sql.statements.searches import (
     WALK,
     ArtifactSelections,
     Lead,

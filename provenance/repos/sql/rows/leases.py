@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from provenance.repos.rows import lease_lost
 from provenance.repos.sql.database import Database, Transaction
 from provenance.repos.sql.records import record_from
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.types import ArtifactId, Claim, Lease
 
 if TYPE_CHECKING:
-    from provenance.repos.sql.lease_statements import LeaseStatements
+    from provenance.repos.sql.statements.leases import LeaseStatements
 
 
 class LeaseRows:

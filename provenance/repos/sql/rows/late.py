@@ -7,7 +7,7 @@ from typing import Any
 
 from provenance._util.patience import Patience
 from provenance.errors import RepoUnreachableError
-from provenance.repos.sql.rows import SqlRows
+from provenance.repos.sql.rows.artifacts import SqlRows
 
 
 class LateRows:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 from provenance.repos.json_fields import dump_json
 from provenance.repos.rows import Entry
 from provenance.repos.sql.database import Database, Transaction, repeatable
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.statements.texts import statements
 from provenance.types import ArtifactId, JobRecord, JobUses, RunRecord, UsedAs
 
 if TYPE_CHECKING:
-    from provenance.repos.sql.job_statements import JobStatements
+    from provenance.repos.sql.statements.jobs import JobStatements
 
 
 class SqlJobs:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.postgres_compiler import POSTGRES_COMPILER
-from provenance.repos.sql.sqlite_compiler import SQLITE_COMPILER
+from provenance.repos.sql.postgres.compiler import POSTGRES_COMPILER
+from provenance.repos.sql.sqlite.compiler import SQLITE_COMPILER
 
 _BY_NAME = {compiler.dialect.name: compiler for compiler in (SQLITE_COMPILER, POSTGRES_COMPILER)}
 

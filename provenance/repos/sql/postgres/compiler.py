@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from provenance.repos.sql.compiler import Compiler
-from provenance.repos.sql.postgres_dialect import POSTGRES
+from provenance.repos.sql.postgres.dialect import POSTGRES
 
 _texts = postgresql.ARRAY(sa.Text())
 

@@ -8,8 +8,8 @@ from time import monotonic
 import psycopg
 
 from provenance._util.patience import Patience
-from provenance.repos.sql.postgres_errors import is_outage
-from provenance.repos.sql.postgres_server import Connection
+from provenance.repos.sql.postgres.errors import is_outage
+from provenance.repos.sql.postgres.server import Connection
 
 
 class Circuit:

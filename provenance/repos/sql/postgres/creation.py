@@ -8,7 +8,7 @@ import psycopg
 
 from provenance.errors import ConfigError, RepoUnavailableError
 from provenance.repos.sql.dialect import quoted
-from provenance.repos.sql.postgres_server import Connection, PostgresServer
+from provenance.repos.sql.postgres.server import Connection, PostgresServer
 
 _LONGEST_NAME = 63
 _OTHER_DATABASES = ("postgres", "template1")

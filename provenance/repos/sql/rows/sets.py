@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from blake3 import blake3
-
-from provenance.repos.json_fields import dump_json, label_items
+from provenance.repos.json_fields import dump_json
 from provenance.repos.labellings import Arrange, History, Labelling, first_difference
 from provenance.repos.sql.database import Database, Row, Transaction
-from provenance.repos.sql.texts import statements
+from provenance.repos.sql.records import label_digests
+from provenance.repos.sql.statements.texts import statements
 from provenance.types import JSON, SetId, SetRecord
 
 if TYPE_CHECKING:
-    from provenance.repos.sql.statements import SetStatements
+    from provenance.repos.sql.statements.artifacts import SetStatements
 
 
 class SetRows:
@@ -120,8 +119,3 @@ class SetRows:
     def remove(self, transaction: Transaction, set_id: SetId) -> None:
         """Remove a set with its history."""
         transaction.execute(self._sql.remove_set, (set_id,))
-
-
-def label_digests(labels: Mapping[str, JSON]) -> list[str]:
-    """Labels as texts of one length, so that a database can index them."""
-    return [blake3(item.encode()).hexdigest() for item in sorted(label_items(labels))]

@@ -14,7 +14,7 @@ from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.database import Database
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.sql.schema import artifact_inputs, artifacts, failed_calls, job_artifacts, jobs, runs
-from provenance.repos.sql.search_statements import Selection, during
+from provenance.repos.sql.statements.searches import Selection, during
 
 _HIT: sa.ColumnElement[str] = sa.literal_column("'hit'")
 _COMPUTED: sa.ColumnElement[str] = sa.literal_column("'computed'")

@@ -15,9 +15,9 @@ from provenance._util.access import PRIVATE, Access
 from provenance.repos.forking import reset_at_fork
 from provenance.repos.sql.database import Parameters, Row
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.sqlite_dialect import SQLITE
-from provenance.repos.sql.sqlite_errors import unavailable
-from provenance.repos.sql.sqlite_file import make_file
+from provenance.repos.sql.sqlite.dialect import SQLITE
+from provenance.repos.sql.sqlite.errors import unavailable
+from provenance.repos.sql.sqlite.file import make_file
 
 _T = TypeVar("_T")
 _BUSY_SECONDS = 30.0

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, errors, and how statements are written for it."""

@@ -1,0 +1,1 @@
+"""SQLite: the file, connections, errors, and how statements are written for it."""
