@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from provenance.blobstores import MemoryStore
-from provenance.repos.sql import SqlRepo, compiling
+from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.dialect import quoted
 from provenance.repos.sql.postgres.database import PostgresDatabase
+from provenance.repos.sql.statements import compiling
 from provenance.repos.sql.statements.texts import FOLDER, SCHEMA, statements
 from provenance.testing.drafts import a_draft
 

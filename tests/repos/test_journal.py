@@ -30,7 +30,8 @@ from provenance.errors import (
 from provenance.hashing import hash_file
 from provenance.repos.journal.backlog import Replayed, journal_place
 from provenance.repos.journal.folder import JournalFolder
-from provenance.repos.sql import SqlRepo, postgres_database
+from provenance.repos.sql import SqlRepo
+from provenance.repos.sql.postgres import database as postgres_database
 from provenance.testing.drafts import LARGE, WEIRD, a_draft, a_recipe, an_id, as_written, edge_to
 from provenance.types import JobUse
 from tests.repos.test_postgres import count, open_repo

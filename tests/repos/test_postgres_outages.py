@@ -12,7 +12,8 @@ from provenance.artifacts.sets import ArtifactSet
 from provenance.blobstores import DiskStore
 from provenance.errors import RepoUnavailableError, RepoUnreachableError
 from provenance.repos.rows import Entry
-from provenance.repos.sql import SqlRepo, postgres_database
+from provenance.repos.sql import SqlRepo
+from provenance.repos.sql.postgres import database as postgres_database
 from provenance.repos.sql.postgres.circuit import Circuit
 from provenance.testing.drafts import LARGE, a_draft, a_recipe, an_id, edge_to
 from tests.repos.test_postgres import count, open_repo, terminate_others

@@ -11,8 +11,10 @@ import provenance as p
 from provenance.blobstores import MemoryStore
 from provenance.errors import RepoUnavailableError
 from provenance.hashing import hash_value
-from provenance.repos.sql import SqlRepo, search_index, search_rows
+from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.records import parameters
+from provenance.repos.sql.rows import search_index
+from provenance.repos.sql.rows import searches as search_rows
 from provenance.repos.sql.statements.texts import statements
 from provenance.testing.drafts import RUN, a_draft, an_id, edge_to
 
