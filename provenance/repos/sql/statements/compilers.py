@@ -1,17 +1,22 @@
-"""The compiler of each database."""
+"""The compiler of each database, imported when it is needed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.dialect import Dialect
-from provenance.repos.sql.postgres.compiler import POSTGRES_COMPILER
-from provenance.repos.sql.sqlite.compiler import SQLITE_COMPILER
 
-_BY_NAME = {compiler.dialect.name: compiler for compiler in (SQLITE_COMPILER, POSTGRES_COMPILER)}
+_COMPILERS = {
+    "sqlite": ("provenance.repos.sql.sqlite.compiler", "SQLITE_COMPILER"),
+    "postgresql": ("provenance.repos.sql.postgres.compiler", "POSTGRES_COMPILER"),
+}
+"""Where each is, by the name of its dialect."""
 
 
 def compiler_for(dialect: Dialect) -> Compiler:
     """The compiler that writes statements about the tables of an open database."""
-    return replace(_BY_NAME[dialect.name], dialect=dialect)
+    module, name = _COMPILERS[dialect.name]
+    compiler: Compiler = getattr(import_module(module), name)
+    return replace(compiler, dialect=dialect)
