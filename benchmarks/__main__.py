@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import tempfile
 from datetime import UTC, datetime
@@ -90,6 +91,7 @@ def _report(rows: list[Row | Footprint]) -> dict[str, object]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
+        "cores": len(os.sched_getaffinity(0)),
         "packages": {name: version(name) for name in _PACKAGES},
         "rows": [row.as_json() for row in rows],
     }

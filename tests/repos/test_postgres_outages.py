@@ -56,9 +56,10 @@ def test_a_write_is_repeated_wherever_its_connection_is_cut(line, tmp_path, writ
         repo._rows.insert(Entry(a_draft((seed, "victim")).record, None, None))
         if write is WRITES["delete_set"]:
             repo.save_set(ArtifactSet([an_id(("set", seed))]).to_record())
-    for warm in (1, 2, 3, 4):  # until statements are prepared
+    for warm in (1, 2, 3):  # until statements are prepared
         write(repo, warm)
-    length = written_by(line, lambda: write(repo, 5))  # a goodbye of 5 bytes on an earlier one may be in it
+    # A goodbye of 5 bytes on an earlier connection may be in it.
+    length = min(written_by(line, lambda seed=seed: write(repo, seed)) for seed in (4, 5))
     positions = range(1, length - 5, max(37, length // 50))
     for seed, position in enumerate(positions, 6):
         line.cut_after(position)
