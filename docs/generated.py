@@ -5,8 +5,10 @@ Each stands in its page between two comments. A test tells when one is out of da
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import provenance
 import provenance_dask
@@ -14,6 +16,8 @@ from provenance import errors
 from provenance.config.reference import markdown
 
 PAGES = Path(__file__).parent
+RESULTS = PAGES.parent / "benchmarks" / "results"
+MIB = 1 << 20
 
 _GROUPS: Mapping[str, tuple[str, ...]] = {
     "Decorate": ("provenance", "ensure_proxies", "archive_file", "provenance_wrapper"),
@@ -99,7 +103,44 @@ def error_tree() -> str:
     return "\n".join(["```text", *tree, "```"])
 
 
+def benchmarks() -> str:
+    """The last committed run of each group of benchmarks."""
+    return "\n\n".join(map(_run, sorted(RESULTS.glob("table-*.json"))))
+
+
+def _run(path: Path) -> str:
+    report = json.loads(path.read_bytes())
+    at = str(report["at"]).partition("T")[0]
+    head = f"Measured on {at} with Python {report['python']} on {report['machine']}, 2 cores."
+    lines = ["| work | against | here | there | times faster (quartiles) | to reach |", "|---|---|--:|--:|--:|---|"]
+    return "\n".join([head, "", *lines, *map(_benchmark, report["rows"])])
+
+
+def _benchmark(row: Mapping[str, Any]) -> str:
+    if "extra_bytes" in row:
+        share = row["extra_bytes"] / row["array_bytes"]
+        sizes = f"{row['extra_bytes'] / MIB:.1f} MiB | {row['array_bytes'] / MIB:.0f} MiB | {share:.1%}"
+        return f"| {row['work']} | the array | {sizes} | {_goal(row, 'at most ' + format(row['reach'], '.0%'))} |"
+    times = f"{_times(row['ratio'])} ({_times(row['ratio_low'])}-{_times(row['ratio_high'])})"
+    seconds = f"{_seconds(row['ours_seconds'])} | {_seconds(row['peer_seconds'])}"
+    goal = "" if row["reach"] is None else _goal(row, f"{row['reach']:.3g}")
+    return f"| {row['work']} | {row['peer']} | {seconds} | {times} | {goal} |"
+
+
+def _goal(row: Mapping[str, Any], goal: str) -> str:
+    return f"{goal}, {'reached' if row['reached'] else '**not reached**'}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"  # noqa: PLR2004
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds * 1e6:.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"  # noqa: PLR2004
+
+
 PARTS: Mapping[str, tuple[str, Callable[[], str]]] = {
+    "benchmarks": ("benchmarks.md", benchmarks),
     "api": ("api.md", api),
     "error tree": ("errors.md", error_tree),
     "configuration": ("configuration.md", markdown),
