@@ -111,7 +111,7 @@ def benchmarks() -> str:
 def _run(path: Path) -> str:
     report = json.loads(path.read_bytes())
     at = str(report["at"]).partition("T")[0]
-    head = f"Measured on {at} with Python {report['python']} on {report['machine']}, 2 cores."
+    head = f"Measured on {at} with Python {report['python']} on {report['machine']}, {report['cores']} cores."
     lines = ["| work | against | here | there | times faster (quartiles) | to reach |", "|---|---|--:|--:|--:|---|"]
     return "\n".join([head, "", *lines, *map(_benchmark, report["rows"])])
 

@@ -46,19 +46,22 @@ def test_a_distant_store_is_written_and_read_by_many_at_once(s3, source):
 def test_bytes_that_are_in_memory_at_once_are_limited(monkeypatch, source):
     """Threads wait for each other's bytes to be stored; a blob that is larger than the limit goes alone."""
     monkeypatch.setattr(copying, "_IN_FLIGHT_BYTES", 50_000)
-    lock, one_more = threading.Lock(), threading.Event()
-    held, most, chances = [], [], [0.3] * 3
+    lock, two, three = threading.Lock(), threading.Event(), threading.Event()
+    held, most = [], []
 
     class Watched(MemoryStore):
         def _put(self, payload, extension):
             with lock:
                 held.append(payload.size)
                 most.append(sum(held))
-                chance = chances.pop() if len(held) == 2 and chances else 0
-            if chance:
-                one_more.wait(chance)  # for a third one, which should not come
-            elif len(held) > 2:
-                one_more.set()
+                at_once = len(held)
+            if at_once == 2 and not two.is_set():
+                two.set()
+                three.wait(0.5)  # for a third one, which should not come
+            elif at_once > 2:
+                three.set()
+            elif payload.size == 20_000:
+                two.wait(30)  # the first one stays until another has come
             try:
                 return super()._put(payload, extension)
             finally:

@@ -11,6 +11,10 @@ from provenance.errors import PermissionDeniedError, StorageError, StoreUnavaila
 from tests.blobstores.remotes.large import KEY, LARGE, PART, is_part, sent_parts
 
 
+def is_server_error(failure):
+    return isinstance(failure, StoreUnavailableError) and "Internal Server Error" in str(failure)
+
+
 @pytest.mark.usefixtures("small_parts")
 class TestParts:
     def test_a_large_blob_is_sent_in_parts_and_comes_back(self, proxied, source):
@@ -85,8 +89,9 @@ class TestParts:
             thread.start()
         for thread in threads:
             thread.join()
-        if proxied.name == "moto" and all(isinstance(failure, StoreUnavailableError) for failure in failures):
-            failures.clear()  # it closes a part that it is sent twice at once, as no server of S3 does
+        if proxied.name == "moto" and len(failures) < len(stores):
+            # It closes a part that it is sent twice at once, and answers 500 from then on, as no server of S3 does.
+            failures = [failure for failure in failures if not is_server_error(failure)]
         assert failures == []
         assert stores[0].put(source).key == KEY
         assert stores[0].get(KEY) == LARGE

@@ -33,6 +33,7 @@ class SqlJobs:
         self._dialect = database.dialect
         self._adding = adding
         self._sql: JobStatements = statements("JobStatements", database.dialect)
+        self._insert_run: str = statements("WriteStatements", database.dialect).insert_run
 
     @repeatable
     def begin(self, record: JobRecord, run: RunRecord) -> JobRecord:
@@ -40,7 +41,7 @@ class SqlJobs:
         as_json, as_time = self._dialect.json_parameter, self._dialect.time_parameter
         started_at = None if record.started_at is None else as_time(record.started_at)
         with self._adding() as transaction:
-            transaction.execute(self._sql.insert_run, (run.id, as_json(dump_json(run.info))))
+            transaction.execute(self._insert_run, (run.id, as_json(dump_json(run.info))))
             row = (record.id, as_json(dump_json(record.labels)), record.run_id, started_at)
             transaction.execute(self._sql.insert, row)
             (started_at,) = transaction.execute(self._sql.started_at, (record.id,)).fetchone()

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from provenance.repos.sql.compiler import Compiler
-from provenance.repos.sql.schema import job_artifacts, jobs, runs
+from provenance.repos.sql.schema import job_artifacts, jobs
 
 _HIT: sa.ColumnElement[str] = sa.literal_column("'hit'")
 
@@ -19,13 +19,6 @@ class JobStatements:
         job, used = jobs.c, job_artifacts.c
         insert: Any = compiler.insert
         by_id = job.id == _bind(job.id)
-        self.insert_run = compiler.sql(
-            insert(runs)
-            .values(id=_bind(runs.c.id), info=_bind(runs.c.info), recorded_at=compiler.now)
-            .on_conflict_do_nothing(),
-            "id",
-            "info",
-        )
         self.insert = compiler.sql(
             insert(jobs)
             .values(
