@@ -7,7 +7,7 @@ import json
 import platform
 import statistics
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ from provenance.hashing import hash_value
 from provenance.repos.sql import SqlRepo
 from provenance.repos.sql.records import parameters
 from provenance.repos.sql.statements.texts import statements
-from provenance.testing.drafts import RUN, a_draft, an_id
-from provenance.types import ArtifactRecord
+from provenance.testing.drafts import a_draft, an_id
+from provenance.types import ArtifactId, ArtifactRecord
 
 PAGE = 50
 MOST = 1.5
@@ -47,28 +47,33 @@ class Row:
     plan: list[str]
 
 
-def fill(repo: SqlRepo, number: int) -> None:
-    """Store rows as quickly as the database takes them."""
+def fill(
+    repo: SqlRepo,
+    number: int,
+    template: ArtifactRecord | None = None,
+    id_of: Callable[[int], ArtifactId] = an_id,
+) -> None:
+    """Store rows like one that is stored, as quickly as the database takes them."""
     database = repo._rows._database  # type: ignore[attr-defined]  # noqa: SLF001  below the repo, which would take minutes
-    repo.save(a_draft("first"))
-    template = a_draft(0).record
+    if template is None:
+        template = repo.save(a_draft("first"))
     dialect = database.dialect
     insert: str = statements("WriteStatements", dialect).insert_artifact
     for start in range(0, number, 10_000):
         seeds = range(start, min(start + 10_000, number))
-        rows = [parameters(_like(template, seed), dialect) for seed in seeds]
+        rows = [parameters(_like(template, seed, id_of(seed)), dialect) for seed in seeds]
         with database.writing() as transaction:
             transaction.executemany(insert.partition(" RETURNING")[0], rows)
 
 
-def _like(template: ArtifactRecord, seed: int) -> ArtifactRecord:
+def _like(template: ArtifactRecord, seed: int, key: ArtifactId) -> ArtifactRecord:
     """A record that differs in what it is found by."""
     return template._replace(
-        id=an_id(seed),
+        id=key,
         name=f"f{seed % 3}",
         custom_fields={"tags": [f"t{seed % 5}", "all"], "part": {"n": seed % 10}},
         input_hashes={"kargs['x']": hash_value(seed % 50), "kargs['y']": hash_value(seed)},
-        run_id=RUN.id,
+        recipe=None,
     )
 
 
