@@ -56,12 +56,12 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
     leaves, more = (6, 60) if tiny else (_LEAVES, _MORE_LEAVES)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,  # type: ignore[no-untyped-call]
-        Client(cluster),  # type: ignore[no-untyped-call]
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
-        yield list(_pairs(folder, leaves, more))
+        yield list(_pairs(folder, leaves, more, client))
 
 
-def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
+def _pairs(folder: Path, leaves: int, more: int, client: Any) -> Iterator[Pair]:
     salts = count(1)
     memory = joblib.Memory(folder / "joblib", verbose=0)
     stored_leaf, stored_both = delayed(memory.cache(leaf)), delayed(memory.cache(both))
@@ -85,6 +85,9 @@ def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
     def plainly_built() -> object:
         return tree(leaves, lambda number: plain_leaf(number, 0), plain_both)
 
+    def nothing() -> object:
+        return client.gather(client.map(int, range(2 * leaves - 1), pure=False))
+
     def again(leaves: int) -> object:
         return built(leaves).compute()
 
@@ -98,6 +101,7 @@ def _pairs(folder: Path, leaves: int, more: int) -> Iterator[Pair]:
     yield Pair(f"{size}: all stored, built and looked up", "delayed, run", lambda: ours(0), plain, 1, 150.0)
     yield Pair(f"{size}: all stored, built and looked up", "joblib, stored", lambda: ours(0), remembered, 1, 150.0)
     yield Pair(f"{size}: none stored, run", "delayed, run", lambda: ours(next(salts)), plain, 1, 1 / 1.25)
+    yield Pair(f"{size}: none stored, run", "limit: no-op tasks", lambda: ours(next(salts)), nothing, 1, None)
     for work, do in (("built", built), ("none stored, planned", planned), ("all stored, built and looked up", again)):
         yield Pair(
             f"{2 * more - 1:,} calls: {work}",

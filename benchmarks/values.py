@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -102,18 +103,22 @@ def _misses(ours: _Ours, folder: Path, values: _Array) -> Iterator[Pair]:
 
     cached = p.provenance(name="miss")(changed)
     peer = joblib.Memory(folder / "joblib-misses", verbose=0).cache(changed)
+    written = folder / "written"
 
     def clear() -> None:
         for blob in list(ours.store.ids()):
             ours.store.delete(blob)
         shutil.rmtree(folder / "joblib-misses", ignore_errors=True)
+        written.unlink(missing_ok=True)
 
-    work = "miss, 100 MB value"
-    yield Pair(work, "joblib.Memory", lambda: cached(next(fresh)), lambda: peer(next(fresh)), 1, 2.0, before=clear)
-    written = folder / "written"
-    yield Pair(
-        work, "limit: write", lambda: cached(next(fresh)), lambda: _written(values, written), 1, None, before=clear
-    )
+    against: dict[str, tuple[Callable[[], object], float | None]] = {
+        "joblib.Memory": (lambda: peer(next(fresh)), 2.0),
+        "limit: write": (lambda: _written(values, written), None),
+        "limit: BLAKE3 on one core": (lambda: _hashed(values, threads=1), None),
+        "limit: both, in two threads": (lambda: _written_and_hashed(values, written), None),
+    }
+    for peer_name, (theirs, reach) in against.items():
+        yield Pair("miss, 100 MB value", peer_name, lambda: cached(next(fresh)), theirs, 1, reach, before=clear)
 
 
 def _stores(folder: Path, values: _Array) -> Iterator[Pair]:
@@ -159,8 +164,15 @@ def _frames(ours: _Ours, folder: Path, rows: int) -> Iterator[Pair]:
     yield Pair(f"{work}, first load", against, load, theirs, 1, 3.0, before=ours.reopen)
 
 
-def _hashed(values: _Array) -> bytes:
-    return blake3(values.data.cast("B"), max_threads=_THREADS).digest()
+def _hashed(values: _Array, threads: int = _THREADS) -> bytes:
+    return blake3(values.data.cast("B"), max_threads=threads).digest()
+
+
+def _written_and_hashed(values: _Array, path: Path) -> None:
+    hashing = threading.Thread(target=_hashed, args=[values, 1])
+    hashing.start()
+    _written(values, path)
+    hashing.join()
 
 
 def _written(values: _Array, path: Path) -> None:

@@ -26,6 +26,8 @@ class Relay:
         """Whether connections are ended, and new ones are not passed on."""
         self.cuts = 0
         self.seen = 0
+        self.sent = 0
+        """How often clients have sent something, which is once for each round trip of few bytes."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def url(self, database="provenance_tests"):
@@ -67,6 +69,7 @@ class Relay:
     def _forward(self, client: socket.socket, server: socket.socket, answers: _Answers) -> None:
         while data := client.recv(_CHUNK):
             self.seen += len(data)
+            self.sent += 1
             if self.down:
                 return
             if self._text is not None and self._text in data:
