@@ -96,19 +96,21 @@ def _cached() -> Callable[[int], object]:
     return p.provenance(name="text")(_text)
 
 
+_SPEC: Any = engine.spec_of(_cached())
+
+
+def _id_of(number: int) -> ArtifactId:
+    return engine.artifact_id(_SPEC, engine.resolve_inputs(_SPEC, {"number": number}, (), None).digests)
+
+
 @contextmanager
 def _repos(folder: Path, sizes: Sequence[int]) -> Iterator[dict[int, SqlRepo]]:
     """Repos that hold the calls of 0 and more."""
     made = {size: SqlRepo(folder / f"{size}.db", MemoryStore(), name=f"{size} artifacts") for size in sizes}
     cached: Any = _cached()
-    spec: Any = engine.spec_of(cached)
-
-    def id_of(number: int) -> ArtifactId:
-        return engine.artifact_id(spec, engine.resolve_inputs(spec, {"number": number}, (), None).digests)
-
     for size, repo in made.items():
         with p.using_repo(repo):
-            fill(repo, size, cached(-1).artifact.record, id_of)
+            fill(repo, size, cached(-1).artifact.record, _id_of)
     yield made
     for repo in made.values():
         repo.close()
@@ -125,21 +127,22 @@ def of_repos(folder: Path, *, tiny: bool, rounds: int) -> list[Series]:
     fresh = itertools.count()
     with _repos(folder, sizes) as repos, ExitStack() as stack:
         raw = {size: stack.enter_context(closing(sqlite3.connect(folder / f"{size}.db"))) for size in sizes}
-        ids = {size: [key for (key,) in raw[size].execute("SELECT id FROM artifacts LIMIT 100000")] for size in sizes}
+
+        def numbers(size: int) -> list[int]:
+            return [random.randrange(size) for _ in range(items)]  # noqa: S311  no secret
 
         def hit(size: int) -> Timed:
             cached = _cached()
-            numbers = [random.randrange(size) for _ in range(items)]  # noqa: S311  no secret
+            asked = numbers(size)
             with p.using_repo(repos[size]):
                 cached(-1)  # which prepares the function
                 repos[size].forget_records()
-                return timed(lambda: [str(cached(number)) for number in numbers], items)
+                return timed(lambda: [str(cached(number)) for number in asked], items)
 
         def look_up(size: int) -> Timed:
-            keys = random.choices(ids[size], k=items)  # noqa: S311
-            execute = raw[size].execute
-            asked = "SELECT * FROM artifacts WHERE id = ?"
-            return timed(lambda: [execute(asked, (key,)).fetchone() for key in keys], items)
+            keys = [(_id_of(number),) for number in numbers(size)]
+            execute, asked = raw[size].execute, "SELECT * FROM artifacts WHERE id = ?"
+            return timed(lambda: [execute(asked, key).fetchone() for key in keys], items)
 
         def put(size: int) -> Timed:
             drafts = [a_draft(("fresh", next(fresh)), "x" * 1000) for _ in range(items)]
