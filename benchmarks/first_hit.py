@@ -44,7 +44,7 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
     ours, theirs = _script(folder / "ours.py", _OURS), _script(folder / "theirs.py", _THEIRS)
     ours("store")
     theirs("store")
-    with _imports() as imported:
+    with _imports(folder) as imported:
         yield [
             Pair("first hit in a fresh process, all of it", "joblib.Memory", ours, theirs, 1, 2.5),
             Pair(
@@ -61,15 +61,27 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
 def _script(file: Path, text: str) -> Callable[..., object]:
     """Run a script in a new process each time, in its folder, where what it remembers is kept."""
     file.write_text(text)
-    environment = {**os.environ, "PROVENANCE_HOME": str(file.parent), "PYTHONPATH": str(_ROOT)}
+    environment = {
+        **os.environ,
+        **_byte_code(file.parent),
+        "PROVENANCE_HOME": str(file.parent),
+        "PYTHONPATH": str(_ROOT),
+    }
     command = [sys.executable, str(file)]
     return lambda *words: subprocess.run([*command, *words], cwd=file.parent, env=environment, check=True)  # noqa: S603
 
 
+def _byte_code(folder: Path) -> dict[str, str]:
+    """What has Python keep byte code in the folder, as it does beside the modules where that is not turned off."""
+    return {"PYTHONPYCACHEPREFIX": str(folder / "byte-code"), "PYTHONDONTWRITEBYTECODE": ""}
+
+
 @contextmanager
-def _imports() -> Iterator[Callable[[str], None]]:
-    command = [sys.executable, "-c", _FORKING]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+def _imports(folder: Path) -> Iterator[Callable[[str], None]]:
+    command, environment = [sys.executable, "-c", _FORKING], {**os.environ, **_byte_code(folder)}
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
         asked, answers = cast("IO[str]", server.stdin), cast("IO[str]", server.stdout)
 
         def imported(module: str) -> None:

@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from provenance.errors import ConfigError
 from provenance.types import BlobStore, Repo
@@ -24,12 +23,14 @@ LEASE_SECONDS = 30.0
 """How long a lease lasts unless it is renewed, if nothing else is configured."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Settings(NamedTuple):
     """One consistent configuration of the process; replaced as a whole, never changed in place."""
 
-    repos: Mapping[str, Repo] = field(default_factory=dict)
-    blobstores: Mapping[str, BlobStore] = field(default_factory=dict)
+    repos: Mapping[str, Repo] = _NOTHING
+    blobstores: Mapping[str, BlobStore] = _NOTHING
     default_repo: Repo | None = None
     use_cache: bool = True
     read_only: bool = False
@@ -37,7 +38,7 @@ class Settings:
     single_flight: bool = True
     lease_seconds: float = LEASE_SECONDS
     run_info_fn: RunInfoFn | None = None
-    config: Mapping[str, object] = field(default_factory=dict)
+    config: Mapping[str, object] = _NOTHING
 
 
 _lock = threading.RLock()
@@ -61,7 +62,7 @@ def install(new: Settings) -> None:
 def change(**changes: object) -> None:
     """Replace some fields of the settings of the process."""
     with _lock:
-        install(replace(_settings, **changes))  # type: ignore[arg-type]
+        install(_settings._replace(**changes))  # type: ignore[arg-type]
 
 
 def set_bootstrap(load_default: Callable[[], Settings]) -> None:
@@ -84,8 +85,7 @@ def _bootstrapped_repo() -> Repo:
         if _settings.default_repo is None and _bootstrap is not None:
             loaded = _bootstrap()
             install(
-                replace(
-                    loaded,
+                loaded._replace(
                     repos={**loaded.repos, **_settings.repos},
                     use_cache=_settings.use_cache and loaded.use_cache,
                     read_only=_settings.read_only or loaded.read_only,

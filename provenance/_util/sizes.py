@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)(b?)", re.IGNORECASE | re.ASCII)
+_TEXT = r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)(b?)"
 _POWERS = ("", "k", "m", "g", "t", "p")
 
 
@@ -31,7 +31,7 @@ def parse_size(given: object) -> int | None:
 def _size(given: object) -> int | None:
     if isinstance(given, int) and not isinstance(given, bool):
         return given
-    match = _TEXT.fullmatch(given.strip()) if isinstance(given, str) else None
+    match = re.fullmatch(_TEXT, given.strip(), re.IGNORECASE | re.ASCII) if isinstance(given, str) else None
     if match is None:
         return None
     number, prefix, binary, unit = match.groups()

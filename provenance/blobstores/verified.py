@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from provenance.types import BlobKey
@@ -16,7 +15,6 @@ _CLOCK_TICK_NS = 20_000_000
 _Signature: TypeAlias = tuple[int, int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
 class VerifiedFiles:
     """Remembers files by device, inode, size and times: as long as these are the same, so are the bytes.
 
@@ -24,7 +22,10 @@ class VerifiedFiles:
     hashed again, is only remembered when it has not changed for longer than that.
     """
 
-    _signatures: dict[BlobKey, _Signature] = field(default_factory=dict)
+    __slots__ = ("_signatures",)
+
+    def __init__(self) -> None:
+        self._signatures: dict[BlobKey, _Signature] = {}
 
     def knows(self, key: BlobKey, stat: os.stat_result) -> bool:
         """Whether the file that `stat` tells of is the one that was remembered for `key`."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from provenance import state
+from provenance._util.log import Log
 from provenance.config.files import has_table, read_file
 from provenance.config.load import settings_of
 from provenance.config.places import working_directory
 from provenance.config.problems import problem
 
-_log = logging.getLogger("provenance")
+_log = Log("provenance")
 _EMBEDDED = "embedded"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from provenance._util.deferred import Deferred
+from provenance._util.log import Log
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.ids import is_proxy
 from provenance.artifacts.proxy import ArtifactProxy, lazy_proxy, plain_value
@@ -39,7 +39,7 @@ else:
         Deferred(f"provenance.engine.{name}") for name in ("failing", "purity", "record", "results", "turns")
     )
 
-logger = logging.getLogger("provenance")
+logger = Log("provenance")
 
 
 def run(spec: FunctionSpec, args: tuple[object, ...], kwargs: Kargs) -> object:

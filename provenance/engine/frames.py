@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 from provenance.artifacts.artifact import Artifact
 from provenance.artifacts.proxy import ArtifactProxy, plain_value
 from provenance.repos.capture import HandedOut
 
 
-@dataclass(slots=True, eq=False)
 class Frame:
     """One running body.
 
@@ -26,10 +24,13 @@ class Frame:
         Work that the body handed out; what of it is stored when the body ends counts as called by it.
     """
 
-    carried: dict[int, ArtifactProxy] = field(default_factory=dict)
-    calls: list[Artifact] = field(default_factory=list)
-    computed: list[Artifact] = field(default_factory=list)
-    handed_out: HandedOut = field(default_factory=HandedOut)
+    __slots__ = ("calls", "carried", "computed", "handed_out")
+
+    def __init__(self) -> None:
+        self.carried: dict[int, ArtifactProxy] = {}
+        self.calls: list[Artifact] = []
+        self.computed: list[Artifact] = []
+        self.handed_out = HandedOut()
 
     def plain(self, proxy: ArtifactProxy) -> object:
         """The value of a proxy, remembered as that proxy's; the proxy keeps the value alive."""

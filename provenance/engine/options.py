@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from provenance.errors import UsageError
 from provenance.types import JSON, Repo, Version
@@ -14,10 +13,10 @@ InputsDict: TypeAlias = dict[str, Any]
 """``{'kargs': {...}, 'varargs': (...)}``."""
 InputsFn: TypeAlias = Callable[[InputsDict], InputsDict]
 PerKey: TypeAlias = Mapping[str, Any]
+_NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(NamedTuple):
     """What the decorator was told; the fields are its parameters, checked and normalised."""
 
     version: Version = 0
@@ -32,29 +31,13 @@ class Options:
     delete_original_file: bool = False
     preserve_file_ext: bool = False
     returns_composite: bool = False
-    custom_fields: Mapping[str, JSON] = field(default_factory=dict)
+    custom_fields: Mapping[str, JSON] = _NOTHING
     serializer: str | PerKey | None = None
-    load_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    dump_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    load_kwargs: Mapping[str, Any] = _NOTHING
+    dump_kwargs: Mapping[str, Any] = _NOTHING
     use_cache: bool | None = None
     read_only: bool | None = None
     pass_proxies: bool = False
-
-    def __post_init__(self) -> None:
-        name: object = self.name
-        if name is not None and not (isinstance(name, str) and name):
-            _refuse("name", name, "a non-empty str")
-        for option in ("input_hash_fn", "input_process_fn"):
-            value = getattr(self, option)
-            if value is not None and not callable(value):
-                _refuse(option, value, "a function")
-        if self.serializer is not None and not isinstance(self.serializer, str) and not self.returns_composite:
-            _refuse("serializer", self.serializer, "a name; a dict by key needs returns_composite=True")
-        if self.archive_file and self.returns_composite:
-            _refuse("archive_file", value=True, expected="False together with returns_composite=True")
-        if (self.delete_original_file or self.preserve_file_ext) and not self.archive_file:
-            msg = "delete_original_file and preserve_file_ext go with archive_file=True"
-            raise UsageError(msg)
 
 
 def normalize_options(  # noqa: PLR0913  the decorator's parameters
@@ -76,7 +59,7 @@ def normalize_options(  # noqa: PLR0913  the decorator's parameters
         An option has a value it cannot have.
     """
     version = others.pop("version")
-    return Options(
+    options = Options(
         version=_plain_version(version),
         ignore=_names("ignore", ignore),
         remove=_names("remove", remove),
@@ -86,6 +69,25 @@ def normalize_options(  # noqa: PLR0913  the decorator's parameters
         dump_kwargs=dict(dump_kwargs or {}),
         **others,
     )
+    _check(options)
+    return options
+
+
+def _check(options: Options) -> None:
+    name: object = options.name
+    if name is not None and not (isinstance(name, str) and name):
+        _refuse("name", name, "a non-empty str")
+    for option in ("input_hash_fn", "input_process_fn"):
+        value = getattr(options, option)
+        if value is not None and not callable(value):
+            _refuse(option, value, "a function")
+    if options.serializer is not None and not isinstance(options.serializer, str) and not options.returns_composite:
+        _refuse("serializer", options.serializer, "a name; a dict by key needs returns_composite=True")
+    if options.archive_file and options.returns_composite:
+        _refuse("archive_file", value=True, expected="False together with returns_composite=True")
+    if (options.delete_original_file or options.preserve_file_ext) and not options.archive_file:
+        msg = "delete_original_file and preserve_file_ext go with archive_file=True"
+        raise UsageError(msg)
 
 
 def _plain_version(version: object) -> Version:

@@ -67,7 +67,7 @@ else:
     artifact_sets = Deferred("provenance.artifacts.sets")
     local_files = Deferred("provenance.repos.local_files")
 
-_VALUE_ID = re.compile(r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?")
+_VALUE_ID = r"[0-9a-f]{64}(\.[a-z0-9]{1,16})?"
 
 
 _READ_AT_ONCE = 16
@@ -176,7 +176,7 @@ class BaseRepo(ABC):
         ArtifactNotFoundError
             The repo has no artifact with this value.
         """
-        if not isinstance(value_id, str) or not _VALUE_ID.fullmatch(value_id):
+        if not isinstance(value_id, str) or not re.fullmatch(_VALUE_ID, value_id):
             msg = (
                 f"not the id of a value: {value_id!r:.80}; value ids are 64 lower-case hex digits, "
                 "of archived files perhaps with the extension"

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,12 +65,14 @@ class HandedOut(dict[Later, dict[Any, None]]):
         return used
 
 
-@dataclass(frozen=True, slots=True)
 class Capture:
     """What is used inside a block: artifacts, and work that was handed out."""
 
-    used: set[ArtifactId] = field(default_factory=set)
-    handed_out: HandedOut = field(default_factory=HandedOut)
+    __slots__ = ("handed_out", "used")
+
+    def __init__(self) -> None:
+        self.used: set[ArtifactId] = set()
+        self.handed_out = HandedOut()
 
     def ids(self) -> frozenset[ArtifactId]:
         """The artifacts that were used so far, with their parts."""

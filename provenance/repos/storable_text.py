@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 
 MARK = "\ufffe"
-_REFUSED = re.compile("[\0\ud800-\udfff\ufffe]")
-_ESCAPED = re.compile("\ufffe([0-9a-f]{4})")
+_REFUSED = "[\0\ud800-\udfff\ufffe]"
+_ESCAPED = "\ufffe([0-9a-f]{4})"
 
 
 def storable_text(text: str) -> str:
     """`text` with what a database could refuse escaped."""
     if text.isascii() and "\0" not in text:
         return text
-    return _REFUSED.sub(lambda match: f"{MARK}{ord(match[0]):04x}", text)
+    return re.sub(_REFUSED, lambda match: f"{MARK}{ord(match[0]):04x}", text)
 
 
 def original_text(text: str) -> str:
     """What `storable_text` was given."""
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if MARK in text else text
+    return re.sub(_ESCAPED, lambda match: chr(int(match[1], 16)), text) if MARK in text else text

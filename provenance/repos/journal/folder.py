@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from provenance._util.access import make_folders
 from provenance._util.atomic import discard, publish, sweep, sync_folder
 from provenance._util.deferred import Deferred
+from provenance._util.log import Log
 from provenance._util.payload import Streamed
 from provenance.errors import StorageError
 from provenance.repos.forking import reset_at_fork
@@ -29,7 +29,7 @@ else:
     files = Deferred("provenance.hashing.files")
     entries = Deferred("provenance.repos.journal.entries")
 
-logger = logging.getLogger("provenance.repos")
+logger = Log("provenance.repos")
 
 _ENDING = ".entry"
 _TEMPORARY_SECONDS = 24 * 3600.0

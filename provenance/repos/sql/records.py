@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from blake3 import blake3
 
+from provenance._util.log import Log
 from provenance.errors import SerializationError
 from provenance.repos.json_fields import dump_json, label_items
 from provenance.repos.sql.dialect import Dialect
 from provenance.repos.storable_text import original_text, storable_text
 from provenance.types import JSON, ArtifactRecord, BlobKey, BlobRef, Durations, InputEdge
+
+_log = Log("provenance.repos")
 
 COLUMNS = (
     "id",
@@ -190,7 +192,7 @@ def _unsealed(sealed: bytes, artifact_id: str) -> bytes | None:
     data = sealed[_CHECKSUM_BYTES:]
     if blake3(data).digest(_CHECKSUM_BYTES) == sealed[:_CHECKSUM_BYTES]:
         return data
-    logging.getLogger("provenance.repos").warning(
+    _log.warning(
         "bytes in the row of artifact %s are damaged; they count as lost, and are replaced when it is computed again",
         artifact_id,
     )

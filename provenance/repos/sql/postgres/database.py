@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -106,7 +105,7 @@ class PostgresDatabase:
             connection = connect_or_create(self._server) if create else self._server.connect()
             with connection:
                 found = find_schema(connection, self.place, schema, create=create)
-        self._dialect = replace(POSTGRES, schema=found)
+        self._dialect = POSTGRES._replace(schema=found)
         digest = blake3(f"provenance\0{found}".encode()).digest(16)
         self._lock = int.from_bytes(digest[:8], "big", signed=True)
         self._many_lock = int.from_bytes(digest[8:], "big", signed=True)

@@ -93,7 +93,7 @@ class SqliteDatabase:
         if create:
             make_file(path, access)
         mode = "ro" if read_only else "rwc" if create else "rw"
-        self._connect(mode).close()
+        self._hold(self._connect(mode))  # the last connection that is closed writes the log back: 4 ms
         reset_at_fork(self)
 
     @property
@@ -128,9 +128,12 @@ class SqliteDatabase:
         try:
             return cast("_Connection", self._local.held.connection)
         except AttributeError:
-            connection = self._connect("ro" if self._read_only else "rw")
-            self._local.held = _Held(connection, self._connections)
-            return connection
+            return self._hold(self._connect("ro" if self._read_only else "rw"))
+
+    def _hold(self, connection: _Connection) -> _Connection:
+        """Keep the connection for this thread."""
+        self._local.held = _Held(connection, self._connections)
+        return connection
 
     def _connect(self, mode: str) -> _Connection:
         connection: _Connection | None = None

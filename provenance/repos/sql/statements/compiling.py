@@ -6,7 +6,6 @@ A test tells when one is out of date.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from provenance.repos.sql.compiler import Compiler
 from provenance.repos.sql.postgres.dialect import POSTGRES
@@ -37,7 +36,7 @@ _GROUPS = (
     LeaseStatements,
 )
 """Each makes its statements with a compiler, and keeps their texts as its attributes."""
-_COMPILERS = (compiler_for(SQLITE), compiler_for(replace(POSTGRES, schema=SCHEMA)))
+_COMPILERS = (compiler_for(SQLITE), compiler_for(POSTGRES._replace(schema=SCHEMA)))
 
 
 def files() -> dict[str, str]:
