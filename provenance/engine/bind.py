@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from provenance.engine import signature
+from provenance.engine.signature import NO_DEFAULT, Parameter, parameters_of
 from provenance.errors import UsageError
 from provenance.types import Kargs
 
-_STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_STARS = {signature.VAR_POSITIONAL: "*", signature.VAR_KEYWORD: "**"}
+_POSITIONAL = (signature.POSITIONAL_ONLY, signature.POSITIONAL_OR_KEYWORD)
 
 
 class Binder(NamedTuple):
@@ -54,14 +55,14 @@ def compile_binder(fn: Callable[..., Any]) -> Binder:
         The function does not say what its parameters are, as some builtin ones do not.
     """
     try:
-        parameters = list(inspect.signature(fn).parameters.values())
+        parameters = parameters_of(fn)
     except (TypeError, ValueError) as error:
         msg = f"{fn!r:.80} does not say what its parameters are ({error}); decorate a function that calls it"
         raise UsageError(msg) from error
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    star = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-    double_star = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+    defaults = {p.name: p.default for p in parameters if p.default is not NO_DEFAULT}
+    named = [p for p in parameters if p.kind not in _STARS]
+    star = next((p.name for p in parameters if p.kind is signature.VAR_POSITIONAL), None)
+    double_star = next((p.name for p in parameters if p.kind is signature.VAR_KEYWORD), None)
     return Binder(
         bind=_compile(getattr(fn, "__name__", "function"), parameters, named, star, double_star, defaults),
         positional=tuple(p.name for p in named if p.kind in _POSITIONAL),
@@ -74,8 +75,8 @@ def compile_binder(fn: Callable[..., Any]) -> Binder:
 
 def _compile(  # noqa: PLR0913, PLR0917  the parts of one signature
     fn_name: str,
-    parameters: list[inspect.Parameter],
-    named: list[inspect.Parameter],
+    parameters: list[Parameter],
+    named: list[Parameter],
     star: str | None,
     double_star: str | None,
     defaults: dict[str, object],
@@ -83,7 +84,7 @@ def _compile(  # noqa: PLR0913, PLR0917  the parts of one signature
     name = fn_name if fn_name.isidentifier() else "function"
     items = [f"{p.name!r}: {p.name}" for p in named] + ([f"**{double_star}"] if double_star else [])
     guard = ""
-    hidden = [p.name for p in named if p.kind is p.POSITIONAL_ONLY]
+    hidden = [p.name for p in named if p.kind is signature.POSITIONAL_ONLY]
     if hidden and double_star:
         # f(a, /, **kw) may be called with a keyword a as well, but inputs have one value per name.
         guard = f"    if not {double_star}.keys().isdisjoint({hidden!r}): __refuse({name!r}, {hidden!r})\n"
@@ -95,19 +96,19 @@ def _compile(  # noqa: PLR0913, PLR0917  the parts of one signature
     return bind
 
 
-def _parameter_list(parameters: list[inspect.Parameter]) -> str:
+def _parameter_list(parameters: list[Parameter]) -> str:
     parts: list[str] = []
     previous = None
     for p in parameters:
-        if previous is p.POSITIONAL_ONLY and p.kind is not p.POSITIONAL_ONLY:
+        if previous is signature.POSITIONAL_ONLY and p.kind is not signature.POSITIONAL_ONLY:
             parts.append("/")
-        if p.kind is p.KEYWORD_ONLY and previous not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
+        if p.kind is signature.KEYWORD_ONLY and previous not in (signature.KEYWORD_ONLY, signature.VAR_POSITIONAL):
             parts.append("*")
         stars = _STARS.get(p.kind, "")
-        default = f"=__default_{p.name}" if p.default is not p.empty else ""
+        default = f"=__default_{p.name}" if p.default is not NO_DEFAULT else ""
         parts.append(f"{stars}{p.name}{default}")
         previous = p.kind
-    if previous is inspect.Parameter.POSITIONAL_ONLY:
+    if previous is signature.POSITIONAL_ONLY:
         parts.append("/")
     return ", ".join(parts)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from provenance._util.deferred import Deferred
 from provenance.artifacts.ids import is_proxy
 from provenance.engine.execute import run, run_async
 from provenance.engine.frames import current_frame
 from provenance.engine.options import InputsFn, Options, normalize_options
+from provenance.engine.signature import is_coroutine_function
 from provenance.engine.spec import FunctionSpec, attach
 from provenance.errors import InvalidInputsError, UsageError
 from provenance.types import JSON, Repo, Version
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = Deferred("inspect")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +36,7 @@ def provenance_wrapper(fn: Callable[..., Any], options: Options) -> Callable[...
         The decorator's parameters, checked.
     """
     spec = FunctionSpec(fn, options)
-    if inspect.iscoroutinefunction(fn):
+    if is_coroutine_function(fn):
 
         @functools.wraps(fn)
         async def cached_async(*args: object, **kwargs: object) -> object:
@@ -222,7 +228,7 @@ def ensure_proxies(*parameters: str) -> Callable[[Callable[P, R]], Callable[P, R
             check(args, kwargs)
             return await cast("Any", fn)(*args, **kwargs)
 
-        return cast("Callable[P, R]", checked_async) if inspect.iscoroutinefunction(fn) else checked
+        return cast("Callable[P, R]", checked_async) if is_coroutine_function(fn) else checked
 
     return decorate
 

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from provenance._util.deferred import Deferred
 from provenance.engine.bind import Binder, compile_binder
 from provenance.engine.familiar import FamiliarCalls
 from provenance.engine.options import Options
+from provenance.engine.signature import is_generator_function
 from provenance.engine.templates import CallKeys
 from provenance.errors import UsageError
 from provenance.hashing import digest_of
 from provenance.types import Kargs
 
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = Deferred("inspect")
 
-@dataclass(frozen=True, eq=False)
+
 class FunctionSpec:
     """A function with its validated options.
 
     Pickles as a reference where the function can be imported by name, else by value.
     """
 
-    fn: Callable[..., Any]
-    options: Options
-
-    def __post_init__(self) -> None:
+    def __init__(self, fn: Callable[..., Any], options: Options) -> None:
+        self.fn = fn
+        self.options = options
         refuse_generators(self.fn)
         if self.options.name is None and not hasattr(self.fn, "__qualname__"):
             msg = f"{self.fn!r:.80} has no name of its own to be keyed by; pass name="
@@ -147,7 +150,7 @@ class FunctionSpec:
 
 def refuse_generators(fn: object) -> None:
     """Refuse functions whose results are used up by reading them."""
-    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+    if is_generator_function(fn):
         name = getattr(fn, "__qualname__", repr(fn))
         msg = (
             f"{name} is a generator function: its result is used up by reading it, so it cannot be stored; "

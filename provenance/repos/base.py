@@ -36,9 +36,6 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     BlobRef,
-    Draft,
-    FailedCall,
-    JobRecord,
     JobUses,
     Leases,
     Permissions,
@@ -46,7 +43,6 @@ from provenance.types import (
     RecordPlace,
     RunRecord,
     SetId,
-    SetRecord,
     ValueId,
 )
 
@@ -60,6 +56,7 @@ if TYPE_CHECKING:
     from provenance.repos import local_files
     from provenance.repos.labellings import Arrange, History
     from provenance.repos.queries import FailedCallQuery, Query, Row
+    from provenance.types import Draft, FailedCall, JobRecord, SetRecord
 else:
     parallel = Deferred("provenance._util.parallel")
     archived = Deferred("provenance.artifacts.archived")

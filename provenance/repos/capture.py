@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from provenance import state
@@ -19,11 +18,14 @@ from provenance.repos.parts import parts_of
 from provenance.types import ArtifactId, ArtifactRecord
 
 if TYPE_CHECKING:
+    import inspect
+
     from provenance.artifacts import labels as artifact_labels
     from provenance.artifacts import sets as artifact_sets
     from provenance.artifacts.labels import Labels
     from provenance.artifacts.sets import ArtifactSet
 else:
+    inspect = Deferred("inspect")
     artifact_labels = Deferred("provenance.artifacts.labels")
     artifact_sets = Deferred("provenance.artifacts.sets")
 
@@ -213,7 +215,7 @@ def provenance_set(
                 await fn(*args, **kwargs)
             return result[0]
 
-        return captured_async if iscoroutinefunction(fn) else captured
+        return captured_async if inspect.iscoroutinefunction(fn) else captured
 
     return decorate
 

@@ -11,8 +11,6 @@ from provenance.types import (
     ArtifactId,
     ArtifactRecord,
     BlobKey,
-    FailedCall,
-    JobRecord,
     JobUse,
     JobUses,
     Lease,
@@ -20,13 +18,13 @@ from provenance.types import (
     RecipeKey,
     RunRecord,
     SetId,
-    SetRecord,
     ValueId,
 )
 
 if TYPE_CHECKING:
     from provenance.repos.labellings import Arrange, History
     from provenance.repos.queries import FailedCallQuery, Query, Row
+    from provenance.types import FailedCall, JobRecord, SetRecord
 
 
 class Inserted(NamedTuple):

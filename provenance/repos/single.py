@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -31,24 +30,24 @@ from provenance.types import (
     BlobKey,
     BlobRef,
     BlobStore,
-    Draft,
-    FailedCall,
-    JobRecord,
     JobUses,
     Leases,
     Payload,
     RecipeKey,
     RunRecord,
     SetId,
-    SetRecord,
     ValueId,
 )
 
 if TYPE_CHECKING:
+    import dataclasses
+
     from provenance.repos import copying
     from provenance.repos.labellings import Arrange, History
     from provenance.repos.queries import FailedCallQuery, Query, Row
+    from provenance.types import Draft, FailedCall, JobRecord, SetRecord
 else:
+    dataclasses = Deferred("dataclasses")
     copying = Deferred("provenance.repos.copying")
 
 INLINE_LIMIT = 16 << 10
@@ -232,7 +231,7 @@ class SingleRepo(BaseRepo):
             The blobstore or the database cannot take it; no row was written then.
         """
         self._require("write")
-        draft = replace(draft, record=with_plain_json(draft.record))
+        draft = dataclasses.replace(draft, record=with_plain_json(draft.record))
         is_given = draft.value is None and draft.record.value_blob is not None
         blobs = BlobCheck(UNKNOWN_SWEEPS if is_given else self._rows.sweeps, partial(self._restore, draft))
         entry = Entry(self._with_bytes(draft), draft.run, blobs, draft.lease, draft.job)

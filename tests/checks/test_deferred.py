@@ -10,6 +10,7 @@ import time
 import pytest
 
 from provenance._util.deferred import Deferred, defer_package
+from provenance._util.log import Log
 
 
 @pytest.fixture
@@ -130,3 +131,27 @@ def test_a_proxy_is_an_object_proxy_of_wrapt_whichever_was_imported_first(first)
         "assert wrapt.exceptions.WrapperNotInitializedError is WrapperNotInitializedError\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_logging_is_imported_when_there_is_something_to_say():
+    code = (
+        "import sys\n"
+        "from provenance._util.log import Log\n"
+        "log = Log('quiet')\n"
+        "log.info('nobody asked')\n"
+        "assert 'logging' not in sys.modules\n"
+        "log.warning('%s is said', 'this')\n"
+        "assert 'logging' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr == "this is said\n"
+
+
+def test_messages_come_from_where_they_are_said(caplog):
+    caplog.set_level("INFO", "loud")
+    Log("loud").info("%d things", 2)
+    Log("loud").warning("and more")
+    assert [(one.levelname, one.getMessage(), one.filename) for one in caplog.records] == [
+        ("INFO", "2 things", "test_deferred.py"),
+        ("WARNING", "and more", "test_deferred.py"),
+    ]

@@ -67,3 +67,13 @@ def test_every_name_of_a_lazy_package_is_there(package):
     assert [name for name in package.__all__ if not hasattr(package, name)] == []
     with pytest.raises(AttributeError, match=f"'{package.__name__}' has no attribute 'missing'"):
         _ = package.missing
+
+
+NOT_FOR_A_HIT = {"concurrent", "dataclasses", "inspect", "logging", "sqlalchemy", "traceback"}
+
+
+def test_a_hit_loads_nothing_that_only_misses_and_messages_need(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROVENANCE_HOME", str(tmp_path))
+    code = "import provenance as p\n@p.provenance()\ndef work(a, b=2):\n    return [a, b]\nassert work(1) == [1, 2]\n"
+    assert packages_after(code) >= {"dataclasses", "inspect"}
+    assert not packages_after(code) & NOT_FOR_A_HIT

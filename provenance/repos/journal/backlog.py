@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from provenance._util.callers import caller_level
+from provenance._util.deferred import Deferred
 from provenance._util.patience import Patience
 from provenance.errors import (
     NotFoundError,
@@ -21,7 +21,14 @@ from provenance.errors import (
     StoreUnavailableError,
 )
 from provenance.repos.journal.folder import JournalFolder, logger
-from provenance.types import ArtifactId, ArtifactRecord, Draft
+from provenance.types import ArtifactId, ArtifactRecord
+
+if TYPE_CHECKING:
+    import dataclasses
+
+    from provenance.types import Draft
+else:
+    dataclasses = Deferred("dataclasses")
 
 Records: TypeAlias = dict[ArtifactId, ArtifactRecord]
 _SECONDS_EACH_TIME = 1.0
@@ -115,7 +122,7 @@ class Backlog:
         if not isinstance(error, RepoUnreachableError | StoreUnavailableError):
             raise error
         try:
-            kept = replace(draft, record=self._keep_bytes(draft), value=None, inputs=None)
+            kept = dataclasses.replace(draft, record=self._keep_bytes(draft), value=None, inputs=None)
         except StorageError:
             kept = draft
         try:

@@ -17,12 +17,12 @@ from provenance._util.log import Log
 from provenance._util.payload import Streamed
 from provenance.errors import StorageError
 from provenance.repos.forking import reset_at_fork
-from provenance.types import Draft
 
 if TYPE_CHECKING:
     from provenance.blobstores import writer
     from provenance.hashing import files
     from provenance.repos.journal import entries
+    from provenance.types import Draft
 else:
     # Most journals are empty.
     writer = Deferred("provenance.blobstores.writer")

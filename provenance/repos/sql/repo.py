@@ -6,13 +6,13 @@ import os
 import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, cast, get_args
 
 from blake3 import blake3
 
 from provenance._util.access import Access, Shared, access_for
+from provenance._util.deferred import Deferred
 from provenance.artifacts.ids import ArtifactLike, artifact_id_of
 from provenance.errors import ConfigError, RepoUnreachableError, StorageError
 from provenance.repos.journal.backlog import Backlog, Replayed, journal_place
@@ -26,7 +26,14 @@ from provenance.repos.sql.opening import prepare
 from provenance.repos.sql.rows.artifacts import SqlRows
 from provenance.repos.sql.rows.late import LateRows
 from provenance.repos.sql.sqlite.database import SqliteDatabase
-from provenance.types import ArtifactId, ArtifactRecord, BlobStore, Draft, OnRepoError, RecipeKey, RecordPlace
+from provenance.types import ArtifactId, ArtifactRecord, BlobStore, OnRepoError, RecipeKey, RecordPlace
+
+if TYPE_CHECKING:
+    import dataclasses
+
+    from provenance.types import Draft
+else:
+    dataclasses = Deferred("dataclasses")
 
 POSTGRES_SCHEMES = ("postgresql://", "postgresql+psycopg://")
 """How URLs of PostgreSQL databases start."""
@@ -181,7 +188,7 @@ class SqlRepo(SingleRepo):
             The record as it will be stored, ``journaled``.
         """
         self._require("write")
-        return self._backlog.keep(replace(draft, record=with_plain_json(draft.record), lease=None), error)
+        return self._backlog.keep(dataclasses.replace(draft, record=with_plain_json(draft.record), lease=None), error)
 
     def counts_as_miss(self, error: RepoUnreachableError) -> bool:
         """Tell whether calls go on without the repo, which is said once for each outage."""

@@ -21,11 +21,9 @@ from provenance.types import (
     ArtifactRecord,
     BlobKey,
     BlobRef,
-    FailedCall,
     RecipeKey,
     RunRecord,
     SetId,
-    SetRecord,
     ValueId,
 )
 
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
         RecipeStatements,
         WriteStatements,
     )
+    from provenance.types import FailedCall, SetRecord
 
 
 class SqlRows:

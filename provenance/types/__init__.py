@@ -9,13 +9,19 @@ Everything here is data or a Protocol. A record is what is stored; an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, NewType, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, NewType, Protocol, TypeAlias, runtime_checkable
 
 from provenance._util.payload import Buffers, Staged
 from provenance.errors import RepoUnreachableError, StorageError
+
+if TYPE_CHECKING:
+    from provenance.types.records import Draft as Draft
+    from provenance.types.records import FailedCall as FailedCall
+    from provenance.types.records import JobRecord as JobRecord
+    from provenance.types.records import SetRecord as SetRecord
 
 ArtifactId = NewType("ArtifactId", str)
 """Content key of a call: 64 hex digits."""
@@ -248,17 +254,6 @@ UsedAs: TypeAlias = Literal["hit", "computed", "nested"]
 """How a job used an artifact: found stored, computed, or computed inside of another call."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRecord:
-    """A named piece of work, and the process that began it. One read from a repo has `started_at` set."""
-
-    id: str
-    labels: Mapping[str, JSON]
-    run_id: str
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-
-
 class JobUse(NamedTuple):
     """That a job used the artifact this goes with, and how."""
 
@@ -268,85 +263,6 @@ class JobUse(NamedTuple):
 
 JobUses: TypeAlias = Mapping[ArtifactId, tuple[UsedAs, str]]
 """How a job used artifacts, and the ids of the runs that computed or found them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedCall:
-    """A call that raised.
-
-    Attributes
-    ----------
-    artifact_id : str
-        The id that its result would have had.
-    name, version
-        As given to the decorator.
-    fn_module, fn_name : str
-        Module and qualified name of the function.
-    error_type, message, traceback : str
-        Qualified name of the error's type, its text, and the traceback as it is printed; long ones are cut.
-    run_id : str
-        The process that it ran in; see `provenance.runs`.
-    compute_seconds : float
-        How long it ran.
-    input_hashes : mapping
-        Value hashes of the arguments by their paths.
-    inputs_json : JSON
-        What is shown of the inputs.
-    job_id : str or None
-        The job that it was called for.
-    failed_at : datetime
-        When it was recorded, in UTC.
-    sequence : int
-        Grows with every call that is recorded in a repo.
-    """
-
-    artifact_id: ArtifactId
-    name: str
-    version: Version
-    fn_module: str
-    fn_name: str
-    error_type: str
-    message: str
-    traceback: str
-    run_id: str
-    compute_seconds: float
-    input_hashes: Mapping[str, str] = field(default_factory=dict)
-    inputs_json: JSON = None
-    job_id: str | None = None
-    failed_at: datetime | None = None
-    sequence: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A computed call that is about to be stored: the record without its bytes, and the bytes.
-
-    A payload of None leaves what the record says (its value already lies in the store). When it is stored, the lease it
-    was computed under ends, unless it is that of a composite with this member, and its use by a job is noted.
-    """
-
-    record: ArtifactRecord
-    run: RunRecord
-    value: Payload | None
-    inputs: Payload | None
-    value_extension: str = ""
-    lease: Lease | None = None
-    job: JobUse | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetRecord:
-    """An immutable set of artifact ids, with the labels it was last saved or loaded under.
-
-    `created_at` is when the set was first stored, `saved_at` when it was saved under these labels; both are set by the
-    repo unless they are given.
-    """
-
-    id: SetId
-    artifact_ids: frozenset[ArtifactId]
-    labels: Mapping[str, JSON] | None = None
-    created_at: datetime | None = None
-    saved_at: datetime | None = field(default=None, compare=False)
 
 
 class RecordPlace(NamedTuple):
@@ -450,3 +366,13 @@ class Repo(Protocol):
 
     def save_set(self, record: SetRecord) -> SetRecord:
         """Store the set and, when it has labels, append to their history."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a first hit does not need when it is first asked for."""
+    if name not in {"Draft", "FailedCall", "JobRecord", "SetRecord"}:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module("provenance.types.records"), name)
+    globals()[name] = value
+    return value
