@@ -9,7 +9,7 @@ from operator import eq
 from typing import Any, Protocol, TypeAlias
 
 from provenance.hashing import bulk, grammar, inline
-from provenance.hashing.digest import conclude, digest_pieces
+from provenance.hashing.digest import Digests, conclude
 from provenance.hashing.frames import (
     Frame,
     Visit,
@@ -27,6 +27,7 @@ class Walker(Protocol):
     """What opening a container needs of the walk it is part of."""
 
     relations: References
+    digests: Digests
 
     def report(self, values: Sequence[object], names: Sequence[object]) -> None:
         """Report the stand-ins among the items of the container that is being encoded."""
@@ -222,12 +223,12 @@ def array_header(kind: str, dtype: object, shape: tuple[int, ...], size: int) ->
     return grammar.array_header(inline.of_array(kind, dtype, shape), size)
 
 
-def _open_array(_: Walker, array: Array, __: object) -> Visit:
+def _open_array(walk: Walker, array: Array, __: object) -> Visit:
     head = array_header(array.kind, array.dtype, array.shape, array.size)
     size = len(head) + array.size
     if size <= grammar.INLINE_LIMIT:
         return head + b"".join([bytes(block) for block in array.blocks()])
-    return grammar.DIGEST_HEAD + digest_pieces(chain((head,), array.blocks()), size)
+    return grammar.DIGEST_HEAD + walk.digests.of(chain((head,), array.blocks()), size)
 
 
 def _open_definitions(walk: Walker, description: Definitions, value: object) -> Visit:

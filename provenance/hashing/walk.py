@@ -9,7 +9,7 @@ from typing import Any
 from provenance.errors import HashingError
 from provenance.hashing import bulk, functions, grammar, inline, stdlib  # noqa: F401  stdlib registers its encoders
 from provenance.hashing.containers import DESCRIPTIONS, OPENERS, Opener
-from provenance.hashing.digest import conclude
+from provenance.hashing.digest import Digests, conclude
 from provenance.hashing.frames import Context, Frame, Visit, path_of
 from provenance.hashing.objects import encoder_of_class
 from provenance.hashing.parts import AS_INPUT, Array, Encoder, Parts, Undetermined
@@ -54,7 +54,7 @@ class Walk:
     stand-ins they count as.
     """
 
-    __slots__ = ("_carried", "_carriers", "_context", "_defining", "_path", "_stack", "relations")
+    __slots__ = ("_carried", "_carriers", "_context", "_defining", "_path", "_stack", "digests", "relations")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Walk:
         carried: Mapping[int, CarriesArtifact] | None,
     ) -> None:
         self.relations = functions.References()
+        self.digests = Digests()
         self._path = path
         self._carriers = carriers
         self._carried = carried or None

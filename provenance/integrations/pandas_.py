@@ -58,7 +58,7 @@ def _strings(array: Any) -> Parts:
     missing = "NA" if array.dtype.na_value is pd.NA else "nan"
     nulls, lengths, text = (_arrow_text if array.dtype.storage == "pyarrow" else _python_text)(array)
     data = Array("utf8", "u1", (len(text),), len(text), lambda: (text,))
-    return Parts("pandas.strings", (missing, nulls, lengths.astype("<u4"), data))
+    return Parts("pandas.strings", (missing, nulls, lengths.astype("<u4", copy=False), data))
 
 
 _Text = tuple[np.ndarray[Any, Any] | None, np.ndarray[Any, Any], memoryview]
@@ -86,7 +86,9 @@ def _arrow_text(array: Any) -> _Text:
     texts = chunks.chunk(0) if chunks.num_chunks == 1 else chunks.combine_chunks()
     _, offsets, data = (texts if texts.type == pa.large_string() else texts.cast(pa.large_string())).buffers()
     places = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return nulls, np.diff(places), memoryview(data)[places[0] : places[-1]]
+    lengths = np.empty(len(texts), "<u4")
+    np.subtract(places[1:], places[:-1], out=lengths, casting="unsafe")
+    return nulls, lengths, memoryview(data)[places[0] : places[-1]]
 
 
 def _categories(array: pd.Categorical) -> Parts:

@@ -4,7 +4,7 @@ import pytest
 from blake3 import blake3
 
 from provenance.hashing import hash_file
-from provenance.hashing.digest import digest_pieces
+from provenance.hashing.digest import THREADED_FROM, Digests
 
 
 @pytest.mark.parametrize("size", [0, 1, (4 << 20) - 1, 4 << 20, (4 << 20) + 1, 9 << 20])
@@ -25,7 +25,7 @@ def test_what_is_no_file(tmp_path):
 @pytest.mark.parametrize("sizes", [[], [5], [10] * 1000, [1 << 20, 3, 1 << 21, 7], [700_000] * 5, [0, 3 << 20, 0]])
 def test_pieces_give_the_digest_of_all(sizes):
     pieces = [bytes([i % 256]) * size for i, size in enumerate(sizes)]
-    assert digest_pieces(iter(pieces), sum(sizes)) == blake3(b"".join(pieces)).digest()
+    assert Digests().of(iter(pieces), sum(sizes)) == blake3(b"".join(pieces)).digest()
 
 
 def test_a_piece_may_be_overwritten_by_the_next():
@@ -38,4 +38,22 @@ def test_a_piece_may_be_overwritten_by_the_next():
             yield memoryview(buffer)[:10]
 
     expected = b"".join(bytes([i]) * (len(buffer) + 10) for i in range(3))
-    assert digest_pieces(pieces(), len(expected)) == blake3(expected).digest()
+    assert Digests().of(pieces(), len(expected)) == blake3(expected).digest()
+
+
+def test_long_values_are_digested_one_after_the_other():
+    digests = Digests()
+    for size in (THREADED_FROM, 10, THREADED_FROM + 5, THREADED_FROM - 1):
+        assert digests.of([b"a" * size], size) == blake3(b"a" * size).digest()
+
+
+def test_what_was_begun_and_not_ended_is_not_part_of_the_next():
+    def failing():
+        yield b"a" * THREADED_FROM
+        raise RuntimeError("lost")
+
+    digests, data = Digests(), b"b" * THREADED_FROM
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="lost"):
+            digests.of(failing(), 2 * THREADED_FROM)
+        assert digests.of([data], len(data)) == blake3(data).digest()
