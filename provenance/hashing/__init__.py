@@ -141,14 +141,12 @@ def hash_value(value: object) -> str:
     HashingError
         A part of the value has no deterministic encoding; the message names the path to it.
     """
-    data = inline.small(value)
-    return hexdigest_of(walk.encode(value)) if data is None else blake3(data).digest().hex()
+    return inline.digest(value) or hexdigest_of(walk.encode(value))
 
 
 def hash_atom(value: object) -> str:
     """Return `hash_value` of what `is_atom` says is an atom."""
-    data = bulk.dumps(value)
-    return blake3(data).digest().hex() if len(data) <= grammar.INLINE_LIMIT else hexdigest_of(bulk.atom(value))
+    return inline.digest(value) or hexdigest_of(bulk.atom(value))
 
 
 def key_of(*parts: object) -> str:

@@ -11,6 +11,8 @@ from itertools import chain, cycle, repeat
 from operator import is_, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+from blake3 import blake3
+
 from provenance.hashing import bulk, grammar
 from provenance.hashing.bulk import covers_atoms, dumps, joined_atoms
 
@@ -48,6 +50,12 @@ def marshalled_small(value: object) -> bytes | None:
         return None
     data = dumps(form)
     return data if len(data) <= grammar.INLINE_LIMIT else None
+
+
+def marshalled_digest(value: object) -> str | None:
+    """Hash of a small value; None if it is something else."""
+    data = marshalled_small(value)
+    return None if data is None else blake3(data).digest().hex()
 
 
 def marshalled_run(values: tuple[object, ...] | list[object], start: int, stop: int) -> tuple[bytes, int]:
@@ -187,15 +195,17 @@ def shape_of(value: dict[Any, Any]) -> Shape | None:
 
 _Small: TypeAlias = Callable[[object], bytes | None]
 _Run: TypeAlias = Callable[[tuple[object, ...] | list[object], int, int], tuple[bytes, int]]
+_Digest: TypeAlias = Callable[[object], str | None]
 
 
-def select_writers() -> tuple[_Small, _Run]:
-    """`small` and `run`: compiled ones, if they write the specified bytes; else those by marshal."""
+def select_writers() -> tuple[_Small, _Run, _Digest]:
+    """`small`, `run` and `digest`: compiled ones, if they write the specified bytes; else those by marshal."""
     if _native is not None:
         _native.set_grammar(grammar.INLINE_LIMIT, grammar.PACK_MINIMUM, LEVELS)
-        if _native.small(_PROBE) in {grammar.written(_PROBE), None}:
-            return _native.small, _native.run
-    return marshalled_small, marshalled_run
+        data = grammar.written(_PROBE)
+        if _native.small(_PROBE) in {data, None} and _native.digest(_PROBE) in {blake3(data).hexdigest(), None}:
+            return _native.small, _native.run, _native.digest
+    return marshalled_small, marshalled_run, marshalled_digest
 
 
 _PROBE: list[object] = [
@@ -211,8 +221,8 @@ _PROBE: list[object] = [
     {"b": (1, []), "a": {2: "", -1: 0}},
 ]
 
-small, run = select_writers()
-"""What `marshalled_small` and `marshalled_run` do."""
+small, run, digest = select_writers()
+"""What `marshalled_small`, `marshalled_run` and `marshalled_digest` do; `digest` may leave out longer values too."""
 
 
 def of_array(kind: str, dtype: object, shape: tuple[int, ...]) -> bytes:

@@ -50,6 +50,5 @@ def use(writer, monkeypatch):
         missing("the compiled writer of small values: python hatch_build.py makes it")
     if writer != "compiled":
         monkeypatch.setattr(inline, "_native", None)
-    small, run = inline.select_writers()
-    monkeypatch.setattr(inline, "small", small)
-    monkeypatch.setattr(inline, "run", run)
+    for name, function in zip(("small", "run", "digest"), inline.select_writers(), strict=True):
+        monkeypatch.setattr(inline, name, function)

@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,8 @@ def native(tmp_path_factory):
     """The writer, compiled from the source as it is now."""
     folder = tmp_path_factory.mktemp("native")
     (folder / SOURCE).parent.mkdir(parents=True)
-    shutil.copy(ROOT / SOURCE, folder / SOURCE)
+    for file in (ROOT / SOURCE).parent.glob("*.[ch]"):
+        shutil.copy(file, folder / SOURCE.parent)
     path = build(folder)
     if path is None:
         missing("a C compiler")
@@ -48,6 +50,22 @@ def test_it_writes_what_marshal_writes(native, value):
     assert written in {inline.marshalled_small(value), None}
     if written is not None:
         assert written == grammar.written(value)
+
+
+@given(VALUES | NUMBERS | st.binary(max_size=1100))
+@FEW
+def test_its_digests_are_those_of_blake3(native, value):
+    written = native.small(value)
+    digest = None if written is None or len(written) > 1024 else blake3(written).hexdigest()
+    assert native.digest(value) == digest
+    assert digest in {None, inline.marshalled_digest(value)}
+
+
+def test_its_digests_are_those_of_blake3_for_each_length(native):
+    for length in range(1020):
+        value = bytes(place % 251 for place in range(length))
+        assert native.digest(value) == blake3(native.small(value)).hexdigest()
+    assert native.digest(bytes(1020)) is None
 
 
 @given(st.lists(VALUES), st.integers(0, 5), st.integers(0, 40))
@@ -98,6 +116,7 @@ def test_it_keeps_no_reference(native):
     for _ in range(100):
         native.run(values, 0, 3)
         native.small(values)
+        native.digest(values[0])
     assert (sys.getrefcount(key), sys.getrefcount(item), sys.getrefcount(values[2])) == before
 
 
@@ -120,10 +139,15 @@ def test_without_a_compiler_nothing_is_built(tmp_path, monkeypatch):
 def test_a_writer_that_writes_something_else_is_not_used(monkeypatch):
     class Broken:
         set_grammar = staticmethod(lambda *_: None)
-        small = staticmethod(lambda _: b"something else")
+        small = staticmethod(lambda _: None)
+        digest = staticmethod(lambda _: None)
 
+    by_marshal = inline.marshalled_small, inline.marshalled_run, inline.marshalled_digest
     monkeypatch.setattr(inline, "_native", Broken)
-    assert inline.select_writers() == (inline.marshalled_small, inline.marshalled_run)
+    for name, written in (("small", b"something else"), ("digest", "0" * 64)):
+        with monkeypatch.context() as patch:
+            patch.setattr(Broken, name, staticmethod(lambda _, written=written: written))
+            assert inline.select_writers() == by_marshal
 
 
 def test_hashes_are_the_same_without_it():
