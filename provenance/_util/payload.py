@@ -24,7 +24,7 @@ class Buffers(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(memoryview(piece).nbytes for piece in self.pieces)
+        return sum([len(piece) if type(piece) is bytes else memoryview(piece).nbytes for piece in self.pieces])
 
     def write_to(self, file: BinaryIO) -> None:
         file.writelines(self.pieces)

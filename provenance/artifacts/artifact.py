@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -248,14 +247,16 @@ def restore_artifact(artifact_id: ArtifactId, repo_name: str | None) -> Artifact
 _storing: ContextVar[bool] = ContextVar("provenance_storing", default=False)
 
 
-@contextmanager
-def storing() -> Iterator[None]:
+class storing:  # noqa: N801  reads as a statement: with storing()
     """Write references to artifacts that wait in a journal as ids: what is written is read when they are stored."""
-    token = _storing.set(True)
-    try:
-        yield
-    finally:
-        _storing.reset(token)
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token = _storing.set(True)
+
+    def __exit__(self, *exc_info: object) -> None:
+        _storing.reset(self._token)
 
 
 def is_restorable(artifact: Artifact) -> bool:

@@ -37,13 +37,14 @@ class Heartbeat:
     def reset_after_fork(self) -> None:
         """Hold nothing: what the parent holds is kept alive by the parent."""
         self._held: dict[Lease, _Held] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._next_beat: float | None = None
 
     def keep(self, lease: Lease, leases: Leases, seconds: float) -> None:
         """Keep a lease alive from now on."""
         beat = monotonic() + seconds / _BEATS
-        with self._changed:
+        with self._lock:
             self._held[lease] = _Held(leases, seconds)
             if self._next_beat is None:
                 self._next_beat = beat
@@ -54,7 +55,7 @@ class Heartbeat:
 
     def drop(self, lease: Lease) -> None:
         """Keep a lease alive no longer."""
-        with self._changed:
+        with self._lock:
             self._held.pop(lease, None)
 
     def _start(self) -> None:

@@ -38,11 +38,11 @@ def preview_inputs(kargs: Kargs, varargs: tuple[object, ...]) -> JSON:
 
 def _preview(value: object, depth: int, budget: _Budget) -> JSON:
     budget.left -= 1
-    if is_proxy(value):
-        return {"artifact": str(cast("Any", value).artifact_id)}
     kind = type(value)
     if kind in _SCALARS:
         return _preview_scalar(cast("Any", value))
+    if is_proxy(value):
+        return {"artifact": str(cast("Any", value).artifact_id)}
     if kind in _CONTAINERS and depth < _DEPTH_LIMIT and budget.left > 0:
         return _preview_container(value, depth, budget)
     if hasattr(kind, "__dataclass_fields__") and depth < _DEPTH_LIMIT and budget.left > 0:

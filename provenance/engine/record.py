@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 from provenance._util.containers import map_leaves
 from provenance.artifacts.artifact import Artifact, storing
@@ -31,8 +31,7 @@ from provenance.types import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Computed:
+class Computed(NamedTuple):
     """What a body returned, how long it took in seconds, and the decorated functions it called."""
 
     value: object
@@ -40,8 +39,7 @@ class Computed:
     calls: tuple[Artifact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(NamedTuple):
     """What a value is recorded as: the call's result itself, or a named part of it."""
 
     id: ArtifactId
@@ -50,8 +48,7 @@ class Target:
     composite: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(NamedTuple):
     """Everything about one computed call that its result, and each member of it, is recorded with."""
 
     call: Call
@@ -155,6 +152,8 @@ def _recipe(call: Call, target: Target) -> RecipeKey | None:
 
 def edges_of(call: Call, computed: Computed) -> tuple[InputEdge, ...]:
     """References to the artifacts among the inputs, also those that do not count, and to those the body called."""
+    if not (computed.calls or call.inputs.carriers) and call.spec.has_plain_inputs:
+        return ()
     calls = dict.fromkeys(artifact.id for artifact in computed.calls if artifact.is_recorded)
     return (
         *edges_to(call.inputs.carriers, "input"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
@@ -32,9 +33,8 @@ else:
 logger = logging.getLogger("provenance")
 
 Key: TypeAlias = tuple[Repo, ArtifactId]
-Outcome: TypeAlias = "Future[ArtifactRecord | None]"
-"""The record of what came of a turn, or None if nothing was recorded."""
-Pause: TypeAlias = "Outcome | float"
+Waiter: TypeAlias = "Future[ArtifactRecord | None]"
+Pause: TypeAlias = "Waiter | float"
 """What to wait for: another call of this process, or so many seconds."""
 T = TypeVar("T")
 Steps: TypeAlias = Generator[Pause, None, T]
@@ -44,6 +44,37 @@ _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.01, 0.5, 1.5
 
 _computing: ContextVar[frozenset[Key]] = ContextVar("provenance_computing", default=frozenset())
 """The turns around the running code: a function that calls itself with equal arguments must not wait for itself."""
+
+
+class Outcome:
+    """What comes of a turn: the record, or None if nothing is recorded.
+
+    Most turns end before anybody waits for them, so what can be waited for is made for who does.
+    """
+
+    __slots__ = ("_is_known", "_record", "_waiter")
+
+    def __init__(self) -> None:
+        self._is_known = False
+        self._record: ArtifactRecord | None = None
+        self._waiter: Waiter | None = None
+
+    def waiter(self) -> Waiter:
+        """What to wait for."""
+        with _flights.lock:
+            if self._waiter is None:
+                self._waiter = Future()
+                if self._is_known:
+                    self._waiter.set_result(self._record)
+            return self._waiter
+
+    def become(self, record: ArtifactRecord | None) -> None:
+        """Let those who wait go on."""
+        with _flights.lock:
+            self._is_known, self._record = True, record
+            waiter = self._waiter
+        if waiter is not None:
+            waiter.set_result(record)
 
 
 class _Flights:
@@ -56,6 +87,7 @@ class _Flights:
     def reset_after_fork(self) -> None:
         """Wait for no call of the parent as if it were one of this process."""
         self.outcomes: dict[Key, Outcome] = {}
+        self.lock = threading.Lock()
         self._place = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._serial = count(1)
 
@@ -144,10 +176,11 @@ def take_turn(call: Call) -> Steps[ArtifactRecord | Turn]:
     leases = _leases_for(call)
     if leases is None:
         return Turn(call)
-    own: Outcome = Future()
+    own = Outcome()
     while (running := _flights.outcomes.setdefault(_key(call), own)) is not own:
-        yield running
-        record = running.result()
+        waiter = running.waiter()
+        yield waiter
+        record = waiter.result()
         if record is not None:
             return record
     try:
@@ -201,7 +234,7 @@ def _key(call: Call) -> Key:
 def _end(call: Call, outcome: Outcome, record: ArtifactRecord | None) -> None:
     if _flights.outcomes.get(_key(call)) is outcome:
         del _flights.outcomes[_key(call)]
-        outcome.set_result(record)
+        outcome.become(record)
 
 
 def wait(steps: Steps[T]) -> T:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from provenance._util.payload import FileContent, Staged
 from provenance.artifacts.archived import ArchivedFile, canonical_extension
@@ -28,19 +27,18 @@ from provenance.types import (
 )
 
 FALLBACK_SERIALIZER = "cloudpickle"
+_NO_OPTIONS: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
+class Encoding(NamedTuple):
     """How the caller asked a value to be serialised; `serializer` is None where it did not say."""
 
     serializer: str | None = None
-    load_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    dump_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    load_kwargs: Mapping[str, Any] = _NO_OPTIONS
+    dump_kwargs: Mapping[str, Any] = _NO_OPTIONS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescribedValue:
+class DescribedValue(NamedTuple):
     """A value's identity and the artifacts inside it; `value` is what the caller gets.
 
     `source` is set when the value already lies in the repo as another artifact's, `file` when it is a file, and
@@ -63,8 +61,7 @@ class DescribedValue:
         return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackedValue:
+class PackedValue(NamedTuple):
     """A value's bytes and how they were made; without a payload they lie in the repo already."""
 
     serializer: str
@@ -85,7 +82,7 @@ def describe_value(value: object, repo: Repo) -> DescribedValue:
     """
     carriers: list[tuple[str, CarriesArtifact]] = []
     identity = fingerprint(value, path="result", carriers=carriers)
-    edges = edges_to(carriers, "result")
+    edges = edges_to(carriers, "result") if carriers else ()
     if not is_proxy(value):
         return DescribedValue(value=value, value_id=ValueId(identity.digest), encoding=identity.encoding, edges=edges)
     assert isinstance(value, ArtifactProxy)  # noqa: S101  narrows for the type checker

@@ -104,11 +104,12 @@ class SingleRepo(BaseRepo):
 
     def find_record(self, artifact_id: ArtifactId) -> ArtifactRecord | None:
         """Return the stored record with this id; one query unless it was seen lately."""
-        if self._permissions.read:
-            record = self._cache.records().get(artifact_id)
-            if record is not None:
-                return record
-        return self.find_records((artifact_id,)).get(artifact_id)
+        if not self._permissions.read:
+            return None
+        drops, record = self._cache.drops, self._cache.records().get(artifact_id)
+        if record is None and (record := self._rows.records((artifact_id,)).get(artifact_id)) is not None:
+            self._cache.add((record,), drops)
+        return record
 
     def find_recipes(self, keys: Collection[RecipeKey]) -> dict[RecipeKey, ArtifactRecord]:
         """Return the stored records that recipe keys led to; one query."""
@@ -231,7 +232,8 @@ class SingleRepo(BaseRepo):
             The blobstore or the database cannot take it; no row was written then.
         """
         self._require("write")
-        draft = dataclasses.replace(draft, record=with_plain_json(draft.record))
+        record = with_plain_json(draft.record)
+        draft = draft if record is draft.record else dataclasses.replace(draft, record=record)
         is_given = draft.value is None and draft.record.value_blob is not None
         blobs = BlobCheck(UNKNOWN_SWEEPS if is_given else self._rows.sweeps, partial(self._restore, draft))
         entry = Entry(self._with_bytes(draft), draft.run, blobs, draft.lease, draft.job)
@@ -264,7 +266,7 @@ class SingleRepo(BaseRepo):
                 raise BlobNotFoundError(msg)
 
     def _kept(self, payload: Payload, extension: str) -> tuple[bytes | None, BlobRef | None]:
-        is_small = payload.size is not None and payload.size <= INLINE_LIMIT
+        is_small = (size := payload.size) is not None and size <= INLINE_LIMIT
         return (bytes_of(payload), None) if is_small else (None, self._store.put(payload, extension=extension))
 
     def put(self, artifact: ArtifactLike) -> Artifact:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -18,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+import provenance as p
+from benchmarks.limits import Limit
 from provenance._util.payload import Streamed
 from provenance.artifacts.artifact import Artifact
 from provenance.blobstores import DiskStore, MemoryStore
@@ -54,6 +58,50 @@ def count(place, table):
 def run_python(code, place, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen([sys.executable, "-c", code, str(place)], env=environment, **options)
+
+
+# ---- pages and statements
+
+
+def page_size(place):
+    connection = sqlite3.connect(place / "repo.db")
+    [[size]] = connection.execute("PRAGMA page_size").fetchall()
+    connection.close()
+    return size
+
+
+def test_a_new_file_has_small_pages_and_an_older_one_keeps_its_own(tmp_path):
+    (tmp_path / "old").mkdir()
+    change(tmp_path / "old", "PRAGMA page_size = 4096")
+    change(tmp_path / "old", "CREATE TABLE older (number)")
+    for place, size in ((tmp_path, 2048), (tmp_path / "old", 4096)):
+        open_repo(place).save(a_draft(1))
+        assert open_repo(place).find_record(an_id(1)) is not None
+        assert page_size(place) == size
+
+
+def traced(connection, act):
+    """The statements that a connection runs meanwhile, without what was given for their parameters."""
+    noted = []
+    connection.set_trace_callback(noted.append)
+    act()
+    connection.set_trace_callback(None)
+    return [re.sub(r"'[^']*'|\b\d[\d.e-]*\b|\bX'|NULL", "", sql) for sql in noted]
+
+
+def test_the_limit_of_a_miss_runs_the_statements_of_a_miss(tmp_path):
+    """Benchmarks show what SQLite alone takes for them."""
+    repo = open_repo(tmp_path)
+    fresh = itertools.count()
+    cached = p.provenance()(lambda number: "x" * number)
+    with p.using_repo(repo):
+        cached(next(fresh))
+        limit = Limit(tmp_path / "repo.db")
+        ours = traced(repo._rows._database._connection(), lambda: cached(next(fresh)))
+        assert traced(limit._database._connection(), limit.miss) == ours
+    kinds = " ".join(sql.split()[0] for sql in ours)
+    assert kinds == "SELECT BEGIN INSERT COMMIT BEGIN DELETE INSERT INSERT COMMIT"
+    assert limit.hit() == ""
 
 
 # ---- threads and processes

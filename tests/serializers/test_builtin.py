@@ -25,6 +25,7 @@ from provenance._util.payload import Buffers, Streamed, bytes_of
 from provenance.errors import SerializationError, StorageError
 from provenance.serializers import pack, unpack
 from provenance.serializers.pickle5 import MAGIC
+from provenance.serializers.pickling import dump_stream
 
 GENERAL = ["joblib", "pickle5", "cloudpickle"]
 MAPPED = ["joblib", "pickle5", "array", "npy"]
@@ -47,6 +48,54 @@ class Memory:
 
     def __reduce_ex__(self, _: Any) -> Any:
         return bytearray, (pickle.PickleBuffer(self.data),)
+
+
+def test_small_plain_values_have_the_bytes_that_a_pickler_with_buffers_gives_them():
+    """They are written by a shorter way."""
+    text, large = "text" * 100, bytes(1 << 17)
+    inputs = {"kargs": {"a": 1, "b": 2.0, "c": text, "d": text, "e": None}, "varargs": (1j, large)}
+    for value in (None, text, large, inputs, {"nested": {"array": np.arange(3)}}, {(1,): 2}, (inputs, ((1,),))):
+        stream = io.BytesIO()
+        pickle.Pickler(stream, 5, buffer_callback=lambda _: True).dump(value)
+        assert dump_stream(value, lambda _: True) == stream.getvalue()
+
+
+def test_arrays_are_met_wherever_they_are():
+    array = np.arange(3)
+    for value in (array, {"a": array}, {"a": {"b": array}}, (1, (array,)), {_Holds(array): 1}):
+        met = []
+        dump_stream(value, met.append)
+        assert len(met) == 1
+
+
+def test_a_stand_in_is_not_asked_for_the_class_of_its_value():
+    assert pickle.loads(dump_stream({"a": _Lazy(), "b": (_Lazy(),)}, lambda _: True)) == {"a": 0, "b": (0,)}
+
+
+class _Lazy:
+    """Must not be loaded, but pickles."""
+
+    @property
+    def __class__(self):
+        raise AssertionError
+
+    def __reduce_ex__(self, _):
+        return int, ()
+
+
+class _Holds(tuple):
+    """A key that is a tuple of an array."""
+
+    __slots__ = ()
+
+    def __new__(cls, array):
+        return super().__new__(cls, (array,))
+
+    def __reduce__(self):
+        return _Holds, tuple(self)
+
+    def __hash__(self):
+        return 0
 
 
 class TestPlainValues:

@@ -83,6 +83,9 @@ class Database(Protocol):
         They may be run twice, if the connection is lost before it is known whether they were.
         """
 
+    def until_rows(self, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+        """As `at_once`, but what follows a statement that gave rows is not run where that costs less than to run it."""
+
     def repeated(self, act: Callable[[], R]) -> R:
         """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""
 

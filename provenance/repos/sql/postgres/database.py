@@ -209,6 +209,10 @@ class PostgresDatabase:
         """Run statements as one transaction, in one round trip; the rows that each gave."""
         return self._fetched(partial(_run_together, statements=statements))
 
+    def until_rows(self, statements: Sequence[tuple[str, Parameters]]) -> list[list[Row]]:
+        """The same as `at_once`: to wait for the rows of one would cost a round trip."""
+        return self.at_once(statements)
+
     def repeated(self, act: Callable[[], _T]) -> _T:
         """Do what may be done twice, and do it again if the connection is lost before it is known to be done."""
         for pause in _PAUSES:

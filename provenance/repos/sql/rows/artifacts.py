@@ -395,5 +395,5 @@ class SqlRows:
 
 
 def _blobs(record: ArtifactRecord) -> list[BlobRef]:
-    refs = {ref for ref in (record.value_blob, record.inputs_blob) if ref is not None}
-    return sorted(refs, key=attrgetter("key"))
+    refs = (record.value_blob, record.inputs_blob)
+    return sorted({ref for ref in refs if ref is not None}, key=attrgetter("key")) if any(refs) else []

@@ -38,7 +38,7 @@ class LeaseRows:
         """Ask for the lease of an artifact that is not stored; one round trip."""
         dialect, sql = self._database.dialect, self._sql
         later = dialect.seconds_parameter(-seconds)
-        begun, found = self._database.at_once(
+        begun, found = self._database.until_rows(
             [(sql.begin, (artifact_id, holder, later, artifact_id)), (self._record, (artifact_id,))]
         )
         lease = Lease(artifact_id, holder, begun[0][0]) if begun else None
