@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from provenance import engine
-from provenance.engine import CallKeys, FunctionSpec
+from provenance.engine import FunctionSpec
 from provenance.errors import InvalidInputsError
 from provenance.types import Kargs
+from provenance_dask.shapes import ATOMS, compiled_caller, no_key
 from provenance_dask.steps import NODE_MARK, CallStep, Step, has_hooks, is_collection, is_node, reuses_results
 from provenance_dask.tasks import Slot, fill
 
 N = TypeVar("N")
-
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
-_SIZED = frozenset({str, bytes})
-_LONGEST = 256
-"""Characters or bytes of an argument up to which it is kept for the next call."""
 
 
 def caller(spec: FunctionSpec, node: Callable[[CallStep], N]) -> Callable[..., N]:
@@ -29,92 +24,14 @@ def caller(spec: FunctionSpec, node: Callable[[CallStep], N]) -> Callable[..., N
     `InvalidInputsError` where a node stands where its value could not be put.
     """
     keys = spec.keys
-    if keys is not None and not spec.merged_names:
-        return _simple_caller(spec, keys, node)
-    return lambda *args, **kwargs: node(_any_step(spec, *spec.bind(args, kwargs)))
+    if keys is None or spec.merged_names:
+        return lambda *args, **kwargs: node(_any_step(spec, *spec.bind(args, kwargs)))
+    names = spec.binder.head.names
 
+    def general(*values: object) -> N:
+        return node(_any_step(spec, dict(zip(names, values, strict=True)), ()))
 
-def _simple_caller(  # noqa: C901  one pass over the arguments
-    spec: FunctionSpec, keys: CallKeys, node: Callable[[CallStep], N]
-) -> Callable[..., N]:
-    """`caller` for functions of named parameters, whose calls mostly get atoms and nodes.
-
-    Large graphs are made of such calls: what is the same in all of them is found out once, and kept.
-    """
-    bind, names, recipe_of = spec.binder.bind, keys.names, keys.recipe
-    fixed = spec.options.use_cache
-    latest: dict[str, tuple[object, bytes]] = {}
-    """What each parameter got last, and its hash: many calls get the very same object."""
-    shapes: dict[tuple[str, ...], _Shape] = {}
-    """By the parameters that nodes were given to."""
-
-    def call(*args: object, **kwargs: object) -> N:
-        kargs = bind(*args, **kwargs)[0]
-        digests: list[bytes] = []
-        holes: list[str] = []
-        inputs: list[Step] = []
-        has_recipe = reuses = engine.settings().use_cache if fixed is None else fixed
-        for name in names:
-            value = kargs[name]
-            kind = type(value)
-            if kind in _ATOMS:
-                known = latest.get(name)
-                if known is None or known[0] is not value:
-                    known = _hashed(name, value, latest)
-                digests.append(known[1])
-            elif hasattr(kind, NODE_MARK):
-                step: Step = value.step  # type: ignore[attr-defined]
-                digests.append(step.token.encode())  # what a node is hashed as
-                holes.append(name)
-                inputs.append(step)
-                if step.recipe is None:
-                    has_recipe = False
-            else:
-                return node(_any_step(spec, kargs, ()))
-        hashed = tuple(digests)
-        recipe = recipe_of(hashed)
-        token = recipe if reuses else _no_key()
-        if not inputs:
-            return node(CallStep(spec, kargs, (), (), (), (), (), token, recipe if reuses else None, hashed))
-        if len(inputs) > 1 and len(set(inputs)) < len(inputs):
-            return node(_any_step(spec, kargs, ()))
-        where = tuple(holes)
-        shape = shapes.get(where)
-        if shape is None:
-            shape = shapes[where] = _Shape(where, tuple([spec.paths[name] for name in where]), _slots_for(where))
-        slots = shape.slots
-        if len(slots) < len(kargs):
-            slots = {name: slots.get(name, value) for name, value in kargs.items()}
-        sources = tuple(inputs)
-        known_by = recipe if has_recipe else None
-        return node(CallStep(spec, slots, (), sources, shape.paths, sources, shape.holes, token, known_by, None))
-
-    return call
-
-
-class _Shape(NamedTuple):
-    """What the steps of calls share that got nodes as the same arguments: their names, paths, and slots for them."""
-
-    holes: tuple[str, ...]
-    paths: tuple[str, ...]
-    slots: Kargs
-
-
-def _slots_for(names: Iterable[str]) -> Kargs:
-    return {name: Slot(index) for index, name in enumerate(names)}
-
-
-def _hashed(name: str, value: object, latest: dict[str, tuple[object, bytes]]) -> tuple[object, bytes]:
-    """An atom and its hash, kept for the next call unless it is long."""
-    known = value, engine.hash_atom(value).encode()
-    if type(value) not in _SIZED or len(value) <= _LONGEST:  # type: ignore[arg-type]
-        latest[name] = known
-    return known
-
-
-def _no_key() -> str:
-    """The token of a step that is equal to no other."""
-    return os.urandom(32).hex()
+    return compiled_caller(spec, keys, node, general)
 
 
 def _any_step(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> CallStep:
@@ -144,7 +61,7 @@ def _any_step(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> 
             holes, met = _located(spec, kargs, varargs, awaited)
     recipe = engine.recipe_from_digests(spec, inputs.digests)
     reuses = reuses_results(spec, use_cache=engine.settings().use_cache)
-    token = recipe if reuses else _no_key()
+    token = recipe if reuses else no_key()
     known_by = recipe if reuses and _all_have_recipes(awaited) else None
     steps, paths, awaits = tuple(met), tuple(met.values()), tuple(awaited)
     digests = None if awaited else inputs.digests
@@ -163,7 +80,7 @@ def _unkeyed(spec: FunctionSpec, kargs: Kargs, varargs: tuple[object, ...]) -> C
     holes, met = _located(spec, kargs, varargs, {})
     steps = tuple(met)
     slotted = _slotted(kargs, varargs, holes, steps)
-    return CallStep(spec, *slotted, steps, tuple(met.values()), steps, holes, _no_key(), None, None)
+    return CallStep(spec, *slotted, steps, tuple(met.values()), steps, holes, no_key(), None, None)
 
 
 def _slotted(
@@ -221,7 +138,7 @@ def _nodes_in(kargs: Kargs, varargs: tuple[object, ...]) -> Iterable[tuple[str |
     for hole, value in places:
         if is_node(value):
             yield hole, value
-        elif type(value) not in _ATOMS:
+        elif type(value) not in ATOMS:
             nested: list[Any] = []
 
             def collect(node: object, nested: list[Any] = nested) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from provenance.engine import signature
@@ -14,11 +14,42 @@ _STARS = {signature.VAR_POSITIONAL: "*", signature.VAR_KEYWORD: "**"}
 _POSITIONAL = (signature.POSITIONAL_ONLY, signature.POSITIONAL_OR_KEYWORD)
 
 
+class Head(NamedTuple):
+    """What the definition of a function begins with, as source: others that are called like it are compiled with it.
+
+    Attributes
+    ----------
+    name : str
+        Name of the function, or one for it if that is no identifier.
+    parameters : str
+        What stands between the parentheses.
+    names : tuple of str
+        Parameters with a name of their own, in order.
+    defaults : dict
+        Default values by parameter.
+    """
+
+    name: str
+    parameters: str
+    names: tuple[str, ...]
+    defaults: dict[str, object]
+
+    def compile(self, body: str, names: Mapping[str, object]) -> Callable[..., Any]:
+        """Compile a function with this head; its body refers to the parameters and to `names`."""
+        namespace: dict[str, Any] = {f"__default_{key}": value for key, value in self.defaults.items()}
+        namespace.update(names)
+        exec(f"def {self.name}({self.parameters}):\n{body}", namespace)  # noqa: S102  all else are parameter names
+        function: Callable[..., Any] = namespace[self.name]
+        return function
+
+
 class Binder(NamedTuple):
     """How arguments become names and names become arguments again.
 
     Attributes
     ----------
+    head : Head
+        Compiles functions that take the same arguments.
     bind : callable
         Takes the arguments of a call and returns ``(kargs, varargs)`` with defaults applied; extra keywords lie
         flat in ``kargs``. Raises ``TypeError`` as the function itself would.
@@ -32,6 +63,7 @@ class Binder(NamedTuple):
         Names of ``*args`` and ``**kwargs``.
     """
 
+    head: Head
     bind: Callable[..., tuple[Kargs, tuple[object, ...]]]
     positional: tuple[str, ...]
     named: frozenset[str]
@@ -63,37 +95,35 @@ def compile_binder(fn: Callable[..., Any]) -> Binder:
     named = [p for p in parameters if p.kind not in _STARS]
     star = next((p.name for p in parameters if p.kind is signature.VAR_POSITIONAL), None)
     double_star = next((p.name for p in parameters if p.kind is signature.VAR_KEYWORD), None)
+    name = getattr(fn, "__name__", "")
+    head = Head(
+        name=name if name.isidentifier() else "function",
+        parameters=_parameter_list(parameters),
+        names=tuple(p.name for p in named),
+        defaults=defaults,
+    )
     return Binder(
-        bind=_compile(getattr(fn, "__name__", "function"), parameters, named, star, double_star, defaults),
+        head=head,
+        bind=_compile(head, named, star, double_star),
         positional=tuple(p.name for p in named if p.kind in _POSITIONAL),
-        named=frozenset(p.name for p in named),
+        named=frozenset(head.names),
         defaults=defaults,
         var_positional=star,
         var_keyword=double_star,
     )
 
 
-def _compile(  # noqa: PLR0913, PLR0917  the parts of one signature
-    fn_name: str,
-    parameters: list[Parameter],
-    named: list[Parameter],
-    star: str | None,
-    double_star: str | None,
-    defaults: dict[str, object],
+def _compile(
+    head: Head, named: list[Parameter], star: str | None, double_star: str | None
 ) -> Callable[..., tuple[Kargs, tuple[object, ...]]]:
-    name = fn_name if fn_name.isidentifier() else "function"
     items = [f"{p.name!r}: {p.name}" for p in named] + ([f"**{double_star}"] if double_star else [])
     guard = ""
     hidden = [p.name for p in named if p.kind is signature.POSITIONAL_ONLY]
     if hidden and double_star:
         # f(a, /, **kw) may be called with a keyword a as well, but inputs have one value per name.
-        guard = f"    if not {double_star}.keys().isdisjoint({hidden!r}): __refuse({name!r}, {hidden!r})\n"
-    source = f"def {name}({_parameter_list(parameters)}):\n{guard}    return {{{', '.join(items)}}}, {star or '()'}\n"
-    namespace: dict[str, Any] = {f"__default_{key}": value for key, value in defaults.items()}
-    namespace["__refuse"] = _refuse_hidden
-    exec(source, namespace)  # noqa: S102  the source holds parameter names only
-    bind: Callable[..., tuple[Kargs, tuple[object, ...]]] = namespace[name]
-    return bind
+        guard = f"    if not {double_star}.keys().isdisjoint({hidden!r}): __refuse({head.name!r}, {hidden!r})\n"
+    body = f"{guard}    return {{{', '.join(items)}}}, {star or '()'}\n"
+    return head.compile(body, {"__refuse": _refuse_hidden})
 
 
 def _parameter_list(parameters: list[Parameter]) -> str:

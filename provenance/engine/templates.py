@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
-from blake3 import blake3
-
 from provenance.hashing.bulk import dumps
+from provenance.hashing.digest import hexdigest_of_short
 from provenance.types import ArtifactId, RecipeKey
 
 CALL, RECIPE = "provenance.call", "provenance.recipe"
@@ -39,7 +38,7 @@ class KeyTemplate:
 
     def key(self, digests: HexDigests) -> str:
         """The key of a call: the same 64 hex digits that it has without a template."""
-        return blake3(self._text % digests).digest().hex()
+        return hexdigest_of_short(self._text % digests)
 
 
 class CallKeys:

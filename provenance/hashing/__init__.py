@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
-from blake3 import blake3
-
 from provenance._util.deferred import Deferred
 from provenance.hashing import bulk, grammar, inline
-from provenance.hashing.digest import hexdigest_of
+from provenance.hashing.digest import hexdigest_of, hexdigest_of_short
 from provenance.types import CarriesArtifact, Fingerprint
 
 if TYPE_CHECKING:
@@ -154,7 +152,7 @@ def key_of(*parts: object) -> str:
 
     It is made for keys, which are made often: quicker than `digest_of`, and another digest.
     """
-    return blake3(bulk.dumps(parts)).digest().hex()
+    return hexdigest_of_short(bulk.dumps(parts))
 
 
 def digest_of(*parts: object) -> str:

@@ -19,6 +19,8 @@ _JOINED = 1 << 17
 """Bytes that are put together and hashed by one call, which hashes more of them side by side than two would."""
 _GATHERED = 1 << 20
 _MOST_THREADS = 8
+_idle: list[blake3] = []
+"""Hashers of short data between two uses: making one takes longer than what it does with a hundred bytes."""
 
 
 def hasher(size: int) -> blake3:
@@ -104,4 +106,17 @@ def hexdigest_of(encoding: bytes) -> str:
     """Return the hex digest of the value whose C is `encoding`."""
     if encoding[:1] in (grammar.DIGEST_HEAD, grammar.RECIPE_HEAD):
         return encoding[1:].hex()
-    return blake3(encoding).digest().hex()
+    return hexdigest_of_short(encoding)
+
+
+def hexdigest_of_short(data: bytes) -> str:
+    """Return the hex digest of data that is short, as keys and small values are."""
+    try:
+        hasher = _idle.pop()  # the list is shared by threads, a hasher is not
+    except IndexError:
+        hasher = blake3()
+    hasher.update(data)
+    digest = hasher.digest().hex()
+    hasher.reset()
+    _idle.append(hasher)
+    return digest

@@ -15,6 +15,7 @@ from blake3 import blake3
 
 from provenance.hashing import bulk, grammar
 from provenance.hashing.bulk import covers_atoms, dumps, joined_atoms
+from provenance.hashing.digest import hexdigest_of_short
 
 try:
     from provenance.hashing import _native
@@ -55,7 +56,7 @@ def marshalled_small(value: object) -> bytes | None:
 def marshalled_digest(value: object) -> str | None:
     """Hash of a small value; None if it is something else."""
     data = marshalled_small(value)
-    return None if data is None else blake3(data).digest().hex()
+    return None if data is None else hexdigest_of_short(data)
 
 
 def marshalled_run(values: tuple[object, ...] | list[object], start: int, stop: int) -> tuple[bytes, int]:

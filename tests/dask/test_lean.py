@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import provenance as p
 import provenance_dask as pd
 from provenance import engine
-from provenance_dask import _compat
+from provenance_dask import _compat, shapes
 from provenance_dask.graph import build_graph
 from provenance_dask.resolve import resolve
 from provenance_dask.shipping import surroundings
@@ -33,12 +34,23 @@ def leaf(number, salt=0):
     return number
 
 
+def picky(first, /, second=2.5, *, also=None):
+    return first, second, also
+
+
+def constant():
+    return 1
+
+
 def summed(numbers):
     return sum(numbers)
 
 
 lazy_plain = pd.provenance(name="lean_plain")(plain)
 lazy_leaf = pd.provenance(name="lean_leaf")(leaf)
+lazy_picky = pd.provenance(name="lean_picky")(picky)
+lazy_anew = pd.provenance(name="lean_anew", use_cache=False)(leaf)
+lazy_constant = pd.provenance(name="lean_constant")(constant)
 lazy_sum = pd.provenance(name="lean_sum")(summed)
 
 
@@ -50,7 +62,18 @@ def tree(leaves):
 
 
 @pytest.mark.parametrize(
-    "call", [lambda: lazy_leaf(5), lambda: lazy_plain(lazy_leaf(5), 2), lambda: lazy_plain(lazy_leaf(1), lazy_leaf(2))]
+    "call",
+    [
+        lambda: lazy_leaf(5),
+        lambda: lazy_leaf(salt=-1.5, number="5"),
+        lambda: lazy_plain(lazy_leaf(5), 2),
+        lambda: lazy_plain(None, lazy_leaf(5)),
+        lambda: lazy_plain(right=lazy_leaf(1), left=lazy_leaf(2)),
+        lambda: lazy_picky(b"1"),
+        lambda: lazy_picky(lazy_leaf(3), also=lazy_leaf(2)),
+        lambda: lazy_picky(lazy_leaf(3), lazy_leaf(2), also=lazy_leaf(1)),
+        lazy_constant,
+    ],
 )
 def test_a_step_made_in_one_go_is_the_one_that_any_call_gets(call):
     step = call().step
@@ -90,11 +113,86 @@ def test_steps_of_one_function_share_what_is_the_same_in_them():
     assert (first.holes is second.holes, first.paths is second.paths) == (True, True)
 
 
-def test_a_call_makes_few_calls():
-    node = lazy_leaf(0)
-    lazy_plain(node, 0)
-    assert calls_made(lambda: lazy_plain(node, 1)) <= 12
-    assert calls_made(lambda: lazy_leaf(1)) <= 11
+@pytest.mark.parametrize(
+    ("call", "value"),
+    [
+        (lambda node: lazy_plain(node, node), (1, 1)),
+        (lambda node: lazy_picky(node, 2, also=node), (1, 2, 1)),
+        (lambda node: lazy_picky(node, lazy_leaf(2), also=node), (1, 2, 1)),
+    ],
+)
+def test_a_node_that_is_given_twice_is_one_input(repo, call, value):
+    node = call(lazy_leaf(1))
+    assert len(set(node.step.inputs)) == len(node.step.inputs) == len(node.step.holes) - 1
+    assert node.compute(scheduler="sync") == value
+
+
+def test_a_call_below_one_that_always_runs_has_no_recipe():
+    first, second = lazy_anew(1).step, lazy_anew(1).step
+    assert (first.recipe, second.recipe) == (None, None)
+    assert first.token != second.token
+    below = [lazy_plain(lazy_anew(1), 2), lazy_plain(2, lazy_anew(1)), lazy_plain(lazy_leaf(1), lazy_anew(1))]
+    assert [node.step.recipe for node in below] == [None] * 3
+    assert len({node.step.token for node in below}) == 3
+
+
+def test_the_setting_counts_that_is_in_force_at_the_call():
+    kept = lazy_leaf(1).step
+    p.set_use_cache(False)
+    step = lazy_leaf(1).step
+    p.set_use_cache(True)
+    assert step.recipe is None
+    assert step.token != kept.token == kept.recipe == lazy_leaf(1).step.recipe
+
+
+def test_calls_are_refused_as_the_function_itself_refuses_them():
+    with pytest.raises(TypeError, match=r"picky\(\) missing 1 required positional argument: 'first'"):
+        lazy_picky()
+    with pytest.raises(TypeError, match=r"positional-only arguments passed as keyword arguments: 'first'"):
+        lazy_picky(first=1)
+    with pytest.raises(TypeError, match=r"takes from 1 to 2 positional arguments but 3 were given"):
+        lazy_picky(1, 2, 3)
+
+
+def test_what_is_kept_for_types_of_arguments_is_bounded(monkeypatch):
+    monkeypatch.setattr(shapes, "_MOST_KINDS", 8)
+    kept = lazy_plain.__globals__["__makers"]
+    kept.clear()
+    values = [None, True, 1, 1.0, 1j, "1", b"1", (1,), lazy_leaf(1)]
+    keys = set()
+    for left, right in itertools.product(values, repeat=2):
+        keys.add(lazy_plain(left, right).key)
+        assert len(kept) <= 8
+    assert len(keys) == len(values) ** 2
+
+
+def test_a_call_takes_few_steps_of_the_interpreter():
+    left, right = lazy_leaf(0), lazy_leaf(1)
+    lazy_plain(left, right), lazy_plain(left, 0)
+    assert calls_made(lambda: lazy_plain(left, right)) <= 8
+    assert calls_made(lambda: lazy_plain(left, 1)) <= 13
+    assert calls_made(lambda: lazy_leaf(2)) <= 13
+    assert instructions_of(lambda: lazy_plain(left, right)) <= 230
+    assert instructions_of(lambda: lazy_leaf(3)) <= 330
+
+
+def instructions_of(work):
+    """How many instructions of Python a piece of work takes."""
+    count = 0
+
+    def note(frame, event, argument):
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return note
+
+    before = sys.gettrace()
+    sys.settrace(note)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
 
 
 def test_a_long_argument_is_not_kept():

@@ -4,13 +4,17 @@ import copy
 import math
 import pickle
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provenance.hashing import bulk, digest_of, fingerprint, grammar, hash_atom, hash_value, inline, is_atom, key_of
+from provenance.hashing.digest import hexdigest_of_short
 from tests.hashing.standing_in import stand_in
 from tests.hashing.values import TEXT, VALUES, count_of_stand_ins, made_anew, with_stand_ins
 
@@ -167,11 +171,31 @@ class TestEquality:
         assert digest_of(*parts) == hash_value(tuple(parts))
 
 
+@pytest.fixture
+def hurried_threads():
+    """Threads that take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
 class TestKeys:
     @pytest.mark.parametrize("value", ATOM_CASES, ids=ascii_name)
     def test_atoms_have_a_shorter_way(self, value):
         assert is_atom(value)
         assert hash_atom(value) == hash_value(value)
+
+    def test_threads_do_not_disturb_each_other(self, hurried_threads):
+        values = [str(number) * (number % 7) for number in range(4000)]
+        with ThreadPoolExecutor(8) as threads:
+            hashed = list(threads.map(hash_atom, values))
+        assert hashed == [blake3(grammar.written(value)).hexdigest() for value in values]
+
+    def test_a_digest_that_failed_leaves_nothing_to_the_next(self):
+        with pytest.raises(TypeError):
+            hexdigest_of_short("no bytes")  # type: ignore[arg-type]
+        assert hexdigest_of_short(b"bytes") == blake3(b"bytes").hexdigest()
 
     def test_what_is_no_atom(self):
         assert not any(map(is_atom, [[], (), {}, bytearray(), stand_in(1), StrSubclass("a")]))
