@@ -8,7 +8,7 @@ from provenance.engine.digests import Digests
 from provenance.engine.inputs import resolve_inputs
 from provenance.engine.mutation import is_changed, is_loaded_and_changed
 from provenance.errors import HashingError, ImpureFunctionError
-from provenance.hashing import is_atom
+from provenance.hashing.bulk import covers_atoms
 from provenance.types import Kargs
 
 
@@ -27,7 +27,7 @@ def refuse_impure(call: Call, kargs: Kargs, varargs: tuple[object, ...]) -> None
     ImpureFunctionError
         Names the inputs that were changed.
     """
-    if all(map(is_atom, (*kargs.values(), *varargs))):
+    if covers_atoms(map(type, (*kargs.values(), *varargs))):
         return
     # What an outer body got as plain values is checked when that body ends, not once for each nested call.
     carried = None if call.outer is None else call.outer.carried

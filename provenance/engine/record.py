@@ -124,9 +124,9 @@ class Recorder(NamedTuple):
         )
 
 
-def target_of(call: Call, described: DescribedValue) -> Target:
+def target_of(call: Call, described: DescribedValue, encoding: Encoding) -> Target:
     """What the result of a call is recorded as, unless it is a composite."""
-    return Target(id=result_id(call, described), name=call.spec.name, encoding=encoding_of(call))
+    return Target(id=result_id(call, described), name=call.spec.name, encoding=encoding)
 
 
 def encoding_of(call: Call) -> Encoding:

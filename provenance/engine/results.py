@@ -48,10 +48,11 @@ def _store_single(recorder: Recorder, file: DescribedValue | None) -> object:
     call = recorder.call
     started = perf_counter()
     value = recorder.computed.value
-    described = file or stage_value(value, encoding_of(call), call.repo) or describe_value(value, call.repo)
+    encoding = encoding_of(call)
+    described = file or stage_value(value, encoding, call.repo) or describe_value(value, call.repo)
     seconds = perf_counter() - started
     try:
-        artifact = recorder.store(target_of(call, described), described, seconds)
+        artifact = recorder.store(target_of(call, described, encoding), described, seconds)
     finally:
         if described.staged is not None:
             discard(described.staged.path)  # where the store has not given it another name
@@ -77,7 +78,7 @@ def _unstored(call: Call, computed: Computed, file: DescribedValue | None) -> ob
     except UsageError as error:
         return report_unrecorded(call.spec, computed.value, error)
     recorder = Recorder(call, computed, pack_inputs(call.inputs), edges_of(call, computed))
-    target = target_of(call, described)
+    target = target_of(call, described, encoding_of(call))
     unpacked = PackedValue(
         serializer=target.encoding.serializer or "",
         load_kwargs=target.encoding.load_kwargs,

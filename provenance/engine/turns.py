@@ -108,12 +108,13 @@ class Turn:
         The lease that what is computed is stored under; None where equal calls do not wait for each other.
     """
 
-    __slots__ = ("_call", "_leases", "_outcome", "_record", "_token", "lease")
+    __slots__ = ("_call", "_key", "_leases", "_outcome", "_record", "_token", "lease")
 
     def __init__(
         self, call: Call, leases: Leases | None = None, outcome: Outcome | None = None, lease: Lease | None = None
     ) -> None:
         self._call = call
+        self._key = _key(call)
         self._leases = leases
         self._outcome = outcome
         self._record: ArtifactRecord | None = None
@@ -121,7 +122,7 @@ class Turn:
 
     def __enter__(self) -> Self:
         if self._outcome is not None:
-            self._token = _computing.set(_computing.get() | {_key(self._call)})
+            self._token = _computing.set(_computing.get() | {self._key})
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -132,9 +133,9 @@ class Turn:
     def end(self) -> None:
         """Give the lease back unless something was stored under it, and let the calls of this process go on."""
         # In a child that was forked meanwhile, this is the parent's turn.
-        if self._outcome is not None and _flights.outcomes.get(_key(self._call)) is self._outcome:
+        if self._outcome is not None and _flights.outcomes.get(self._key) is self._outcome:
             self._give_back()
-            _end(self._call, self._outcome, self._record)
+            _end(self._key, self._outcome, self._record)
 
     def recorded(self, record: ArtifactRecord) -> None:
         """Note what is stored, which has ended the lease, or waits in the repo's journal."""
@@ -176,8 +177,8 @@ def take_turn(call: Call) -> Steps[ArtifactRecord | Turn]:
     leases = _leases_for(call)
     if leases is None:
         return Turn(call)
-    own = Outcome()
-    while (running := _flights.outcomes.setdefault(_key(call), own)) is not own:
+    own, key = Outcome(), _key(call)
+    while (running := _flights.outcomes.setdefault(key, own)) is not own:
         waiter = running.waiter()
         yield waiter
         record = waiter.result()
@@ -186,11 +187,11 @@ def take_turn(call: Call) -> Steps[ArtifactRecord | Turn]:
     try:
         claim = yield from _claims(call, leases)
     except BaseException:
-        _end(call, own, None)
+        _end(key, own, None)
         raise
     if claim.lease is not None:
         return Turn(call, leases, own, claim.lease)
-    _end(call, own, claim.record)
+    _end(key, own, claim.record)
     return Turn(call) if claim.record is None else claim.record
 
 
@@ -231,9 +232,9 @@ def _key(call: Call) -> Key:
     return call.repo, call.id
 
 
-def _end(call: Call, outcome: Outcome, record: ArtifactRecord | None) -> None:
-    if _flights.outcomes.get(_key(call)) is outcome:
-        del _flights.outcomes[_key(call)]
+def _end(key: Key, outcome: Outcome, record: ArtifactRecord | None) -> None:
+    if _flights.outcomes.get(key) is outcome:
+        del _flights.outcomes[key]
         outcome.become(record)
 
 
