@@ -37,7 +37,12 @@ def pairs(folder: Path, *, tiny: bool) -> Iterator[list[Pair]]:
     """Hits and misses with four scalar arguments and a value of 1 KB, beside those of each peer and their limits."""
     with p.using_repo(_repo(folder, "hits")), peers.quiet():
         found = [pair for peer in _REACH for pair in _pairs(folder, peer, tiny=tiny)]
-        yield [*found, *_limits(folder, 2 if tiny else 2_000), _lease(2 if tiny else 200)]
+        yield [*found, *_limits(folder, tiny=tiny), _lease(_misses(tiny=tiny))]
+
+
+def _misses(*, tiny: bool) -> int:
+    """How many misses are timed at once: so many that each timing has its share of copying the log to the file."""
+    return 1 if tiny else 1_000
 
 
 def _repo(folder: Path, name: str) -> Any:
@@ -72,9 +77,9 @@ def _pairs(folder: Path, peer: str, *, tiny: bool) -> Iterator[Pair]:
         peer,
         miss,
         lambda: theirs(next(fresh), 2.0, peer, True),  # noqa: FBT003
-        max(1, repeat // 10),
+        _misses(tiny=tiny),
         miss_reach,
-        max(1, peer_repeat // 10),
+        1 if tiny or peer in _SLOW else None,
     )
 
 
@@ -88,12 +93,12 @@ def _ours(text: str) -> tuple[Callable[[], object], Callable[[], object]]:
     )
 
 
-def _limits(folder: Path, repeat: int) -> Iterator[Pair]:
+def _limits(folder: Path, *, tiny: bool) -> Iterator[Pair]:
     with p.using_repo(_repo(folder, "limit")):
         _ours("limit")  # which stores the first call
     limit, (hit, miss) = Limit(folder / "limit.db"), _ours("limit")
-    yield Pair(_HIT, "limit: look-up", hit, limit.hit, repeat, None)
-    yield Pair(_MISS, "limit: statements", miss, limit.miss, max(1, repeat // 10), None)
+    yield Pair(_HIT, "limit: look-up", hit, limit.hit, 2 if tiny else 2_000, None)
+    yield Pair(_MISS, "limit: statements", miss, limit.miss, _misses(tiny=tiny), None)
 
 
 def _lease(repeat: int) -> Pair:
