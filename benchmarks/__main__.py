@@ -6,55 +6,40 @@ import argparse
 import json
 import os
 import platform
-import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks import copying, dask_graphs, databases, first_hit, hashes, hits, values
-from benchmarks.measure import Row, measure
-from benchmarks.memory import GIGABYTE, Footprint, footprints
+from benchmarks.groups import NAMES, rows_of
+from benchmarks.measure import Row
+from benchmarks.memory import Footprint
 
-_GROUPS = {
-    "hits": hits,
-    "first_hit": first_hit,
-    "hashes": hashes,
-    "values": values,
-    "copying": copying,
-    "databases": databases,
-    "dask": dask_graphs,
-}
-_MEMORY = "memory"
-_NAMES = (*_GROUPS, _MEMORY)
 _PACKAGES = ("provenance", "joblib", "numpy", "sqlalchemy", "blake3", "dask", "distributed")
 
 
 def main() -> None:
     """Run the groups that were asked for, print a table, and write it as JSON where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(_NAMES)}; all if none is named")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"one of {', '.join(NAMES)}; all if none is named")
     parser.add_argument("--tiny", action="store_true", help="run everything once on small data, to see that it runs")
     parser.add_argument("--rounds", type=int, default=9, help="timings of each way (default 9)")
     parser.add_argument("--json", type=Path, help="write the table to this file too")
     options = parser.parse_args()
-    unknown = sorted(set(options.groups) - set(_NAMES))
+    unknown = sorted(set(options.groups) - set(NAMES))
     if unknown:
-        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(_NAMES)}")
+        parser.error(f"no group is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     rows: list[Row | Footprint] = []
-    for name in options.groups or _NAMES:
-        with tempfile.TemporaryDirectory() as folder:
-            rows.extend(_rows(name, Path(folder), 1 if options.tiny else options.rounds, tiny=options.tiny))
+    # Each group has a process of its own, where nothing lives that another one has imported or made.
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as process:
+        for name in options.groups or NAMES:
+            rounds = 1 if options.tiny else options.rounds
+            rows.extend(process.submit(rows_of, name, rounds, tiny=options.tiny).result())
     print(_table(rows))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(_report(rows), indent=2) + "\n")
-
-
-def _rows(name: str, folder: Path, rounds: int, *, tiny: bool) -> list[Row | Footprint]:
-    if name == _MEMORY:
-        return list(footprints(folder, GIGABYTE >> 10 if tiny else GIGABYTE))
-    with _GROUPS[name].pairs(folder, tiny=tiny) as pairs:
-        return [measure(pair, rounds) for pair in pairs]
 
 
 def _table(rows: list[Row | Footprint]) -> str:
