@@ -85,6 +85,8 @@ def _pairs(folder: Path, leaves: int, more: int, client: Any) -> Iterator[Pair]:
     def plainly_built() -> object:
         return tree(leaves, lambda number: plain_leaf(number, 0), plain_both)
 
+    kept: list[object] = []  # so that taking a graph to pieces is not timed
+
     def nothing() -> object:
         return client.gather(client.map(int, range(2 * leaves - 1), pure=False))
 
@@ -93,7 +95,15 @@ def _pairs(folder: Path, leaves: int, more: int, client: Any) -> Iterator[Pair]:
 
     size = f"{2 * leaves - 1:,} calls"
     times = round(more / leaves)
-    yield Pair(f"{size}: built", "delayed, built", lambda: built(leaves), plainly_built, 1, 20.0)
+    yield Pair(
+        f"{size}: built",
+        "delayed, built",
+        lambda: kept.append(built(leaves)),
+        lambda: kept.append(plainly_built()),
+        1,
+        20.0,
+        before=kept.clear,
+    )
     stored = ours(0).artifact
     results = {str(stored.value), str(remembered()), str(plain())}
     assert len(results) == 1, results  # noqa: S101  the three do the same
