@@ -191,9 +191,9 @@ def draw(series: Sequence[Series], path: Path) -> None:
             label = f"{one.work} ({one.grown:.2f} times)"
             axis.plot(one.sizes, [seconds * 1e6 for seconds in one.seconds], marker=marker, label=label)
         axis.set(xscale="log", xlabel=of, ylabel="µs for one item")
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, 1.5 * axis.get_ylim()[1])  # with room for the legend
         axis.grid(visible=True, alpha=0.3)
-        axis.legend()
+        axis.legend(loc="upper left")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
