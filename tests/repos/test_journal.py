@@ -73,6 +73,11 @@ def reopened(line, tmp_path, journal):
     return open_repo(line, tmp_path, journal=journal, create_db=False)
 
 
+def outages(told):
+    """Warnings of outages: others, as of sockets that a test before left to the garbage collector, come at any time."""
+    return [each for each in told if each.category is RepoOutageWarning]
+
+
 class Calls(list):
     """A decorated function that counts."""
 
@@ -109,8 +114,8 @@ def test_with_compute_calls_go_on(line, repo, tmp_path, journal):
         two, large = double(1), double("y" * 40_000)
         joined = join(two, stored)
         again = double(1), double("y" * 40_000)
-    assert len(told) == 1
-    assert told[0].filename == __file__
+    (outage,) = outages(told)
+    assert outage.filename == __file__
     assert calls == [LARGE, 1, "y" * 40_000]  # neither twice
     assert [two, large, *again] == [2, "y" * 80_000] * 2
     assert joined == [2, LARGE * 2]
@@ -138,7 +143,7 @@ def test_each_outage_is_told_once(line, repo):
         with pytest.warns(RepoOutageWarning) as told:
             for x in range(start, start + 3):
                 assert double(x) == 2 * x
-        assert len(told) == 1
+        assert len(outages(told)) == 1
         line.down = False
         assert double(start + 5) == 2 * (start + 5)
 
@@ -150,7 +155,7 @@ def test_in_read_only_mode_nothing_is_kept(line, repo, journal):
         with pytest.warns(RepoOutageWarning) as told:
             assert double(1) == 2
             assert double(1) == 2
-        assert len(told) == 1
+        assert len(outages(told)) == 1
         line.down = False
         double(1)
     assert entries(journal) == []
