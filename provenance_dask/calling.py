@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from provenance import engine
-from provenance.engine import FunctionSpec
+from provenance.engine import ATOMS, FunctionSpec
 from provenance.errors import InvalidInputsError
 from provenance.types import Kargs
-from provenance_dask.shapes import ATOMS, compiled_caller, no_key
+from provenance_dask.shapes import compiled_caller, no_key
 from provenance_dask.steps import NODE_MARK, CallStep, Step, has_hooks, is_collection, is_node, reuses_results
 from provenance_dask.tasks import Slot, fill
 

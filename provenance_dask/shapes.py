@@ -24,13 +24,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from provenance import engine
-from provenance.engine import CallKeys, FunctionSpec
+from provenance.engine import ATOMS, CallKeys, FunctionSpec
 from provenance_dask.steps import NODE_MARK, CallStep
 from provenance_dask.tasks import Slot
 
 N = TypeVar("N")
 
-ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _SIZED = frozenset({str, bytes})
 _LONGEST = 256
 """Characters or bytes of an argument up to which it is kept for the next call."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from provenance.engine.working import current_job, working_for
     from provenance.hashing import SCHEME as HASH_SCHEME
     from provenance.hashing import digest_of, fingerprint, hash_atom
+    from provenance.hashing.grammar import ATOMS
     from provenance.repos.capture import Later, is_capturing, note_later, note_use
     from provenance.repos.parts import whole
     from provenance.state import default_repo, known_repos, resolve_repo, settings
@@ -54,6 +55,7 @@ _HOMES = {
     "engine.waiting": "GoOn lend_threads",
     "engine.working": "current_job working_for",
     "hashing": "digest_of fingerprint hash_atom",
+    "hashing.grammar": "ATOMS",
     "repos.capture": "Later is_capturing note_later note_use",
     "repos.parts": "whole",
     "state": "default_repo known_repos resolve_repo settings",
@@ -62,6 +64,7 @@ _ORIGINS = {name: (home, name) for home, names in _HOMES.items() for name in nam
 _ORIGINS["HASH_SCHEME"] = ("hashing", "SCHEME")
 
 __all__ = [
+    "ATOMS",
     "HASH_SCHEME",
     "Artifact",
     "ArtifactProxy",

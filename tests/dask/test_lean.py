@@ -18,7 +18,7 @@ from provenance_dask import _compat, shapes
 from provenance_dask.graph import build_graph
 from provenance_dask.resolve import resolve
 from provenance_dask.shipping import surroundings
-from provenance_dask.steps import CallStep
+from provenance_dask.steps import CallStep, Step
 from provenance_dask.tasks import Slot
 from tests.dask.test_scale import calls_made
 
@@ -81,6 +81,12 @@ def test_a_step_made_in_one_go_is_the_one_that_any_call_gets(call):
     results = [engine.recipe_from_digests(spec, engine.resolve_inputs(spec, *arguments(step), None).digests)]
     assert results == [step.recipe] == [step.token]
     assert [step.paths[i] for i in range(len(step.inputs))] == [f"kargs[{hole!r}]" for hole in step.holes]
+
+
+def test_a_step_of_a_call_has_all_that_any_step_has():
+    """It sets that itself, without asking `Step` to."""
+    step = lazy_plain(lazy_leaf(1), 2).step
+    assert [name for name in Step.__slots__ if name != "__weakref__" and not hasattr(step, name)] == []
 
 
 def arguments(step):

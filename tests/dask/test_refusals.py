@@ -10,7 +10,6 @@ import sys
 import sysconfig
 import threading
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import dask
@@ -22,6 +21,7 @@ from provenance.errors import ConfigError, WorkerRefusedError
 from provenance.hashing import SCHEME
 from tests.dask.pipeline import add, eager_add, source
 from tests.dask.shell import PRELOAD, ROOT
+from tests.parts import missing
 from tests.servers.hosts import network
 
 HERE = ".".join(map(str, sys.version_info[:2]))
@@ -153,7 +153,6 @@ def test_a_worker_that_cannot_load_the_library(configured, tmp_path, executions,
     assert executions.take() == []
 
 
-@cache
 def another_python():
     """The interpreter of another minor version that is on this machine, or None."""
     root = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
@@ -170,10 +169,9 @@ def another_python():
     return None
 
 
-@pytest.mark.skipif(another_python() is None, reason="no other Python is on this machine")
 def test_another_python(configured, tmp_path, executions, log):
     """With the packages of this one; in place of blake3, which is compiled, something that can be imported."""
-    python, version = another_python()
+    python, version = another_python() or missing("another Python")
     (tmp_path / "blake3.py").write_text("from hashlib import blake2b as blake3\n", "utf-8")
     packages = os.pathsep.join([str(tmp_path), str(ROOT), sysconfig.get_path("purelib")])
     with scheduler() as client, worker(client, python=python, PYTHONPATH=packages) as address:
